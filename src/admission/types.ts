@@ -31,6 +31,8 @@ export interface AdmissionRequest {
   /** A candidate that an earlier call, or an API body, gave. Needed where stage `parse` is not run. */
   candidate?: Candidate;
   oldObject?: Resource;
+  /** With trigger `release`: whether missing references and cycles refuse (the default) or only warn. */
+  danglingReferences?: "Error" | "Warn";
   /** Needed by stage `references`. */
   state?: ResultingState;
   actor?: string;

@@ -21,6 +21,12 @@ export interface Schema {
   enum?: (string | number | boolean)[];
   minimum?: number;
   maximum?: number;
+  /** As in OpenAPI 3.0: whether `minimum` or `maximum` itself is excluded. */
+  exclusiveMinimum?: boolean;
+  exclusiveMaximum?: boolean;
+  multipleOf?: number;
+  minProperties?: number;
+  maxProperties?: number;
   default?: unknown;
   nullable?: boolean;
   allOf?: Schema[];
