@@ -14,6 +14,7 @@ interface Bin {
   items: PlanItem[];
   rows: IndexEntry[];
   bytes: number;
+  paths: Set<string>;
 }
 
 /** At least one chunk, numbered from `firstSeq`; the last is `final`. */
@@ -23,28 +24,36 @@ export function cutIntoChunks(
   firstSeq: number,
   limits = CHUNK_LIMITS,
 ): PushChunk[] {
-  const bins: Bin[] = [{ items: [], rows: [], bytes: 0 }];
-  const room = (bytes: number, ops: number): Bin => {
+  const bins: Bin[] = [newBin()];
+  const room = (bytes: number, ops: number, path?: string): Bin => {
     let bin = bins.at(-1);
     if (
       bin === undefined ||
+      (path !== undefined && bin.paths.has(path)) ||
       bin.items.length + ops > limits.maxOps ||
       (bin.bytes > 0 && bin.bytes + bytes > limits.maxBytes)
     ) {
-      bin = { items: [], rows: [], bytes: 0 };
+      bin = newBin();
       bins.push(bin);
     }
     bin.bytes += bytes;
+    if (path !== undefined) bin.paths.add(path);
     return bin;
   };
   // In one transaction nobody sees the state between: what is removed first need not be where it is written again.
   const whole = fitsInOne(plan, limits);
   const rewritten = new Set(whole ? plan.last.map((row) => row.path) : []);
   for (const row of plan.first) if (!rewritten.has(row.path)) room(size(row), 0).rows.push(row);
-  for (const item of plan.items) room(itemSize(item), 1).items.push(item);
+  // `heldBy` goes by path, and of two branches the same path may give different resources.
+  const byPath = plan.items.some((item) => item.heldBy !== undefined);
+  for (const item of plan.items) room(itemSize(item), 1, byPath ? item.op.path : undefined).items.push(item);
   for (const row of plan.last) room(size(row), 0).rows.push(row);
 
   return bins.map((bin, at) => chunk(push, plan, bin, firstSeq + at, at === bins.length - 1));
+}
+
+function newBin(): Bin {
+  return { items: [], rows: [], bytes: 0, paths: new Set() };
 }
 
 function chunk(push: PushHeader, plan: ChangePlan, bin: Bin, seq: number, final: boolean): PushChunk {

@@ -1,12 +1,7 @@
 /** Which files of a tree are looked at, and the listing that a plan compares. */
 import type { IndexEntry } from "../../ledger/api.ts";
+import { isResourcePath } from "../../resource/parse.ts";
 import type { TreeEntry } from "../remote/objects.ts";
-
-/** `.md` anywhere; `.yaml` and `.yml` under the tree's `.gitstore/` (contract, resources: Files in Git). */
-export function isResourcePath(path: string): boolean {
-  if (path.endsWith(".md")) return true;
-  return path.startsWith(".gitstore/") && /\.ya?ml$/.test(path);
-}
 
 /** A branch's index, in memory while a push is planned. */
 export interface BranchIndex {
