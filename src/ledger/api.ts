@@ -240,21 +240,39 @@ export interface LedgerApi {
   write(write: ApiWrite): Promise<Result<Written>>;
   /** CloudEvents (the `spec` of GitEvents) as JSON texts, in RV order. */
   events(query: { after: number; types?: string[]; limit: number }): Promise<Result<{ rv: string; events: string[] }>>;
-  rejected(query: { kind?: KindKey; repository?: string; limit: number; after?: string }): Promise<Result<{ records: RejectedRecord[]; next?: string }>>;
+  rejected(query: {
+    kind?: KindKey;
+    repository?: string;
+    limit: number;
+    after?: string;
+  }): Promise<Result<{ records: RejectedRecord[]; next?: string }>>;
 
   /** Everything the repository object needs to plan: what of its refs has been applied, and pushes left open. */
   gitState(repository: string): Promise<Result<GitState>>;
   /** Pages of a branch's index, in path order. */
-  index(query: { repository: string; branch: string; after?: string; limit: number }): Promise<Result<{ entries: IndexEntry[]; next?: string }>>;
+  index(query: {
+    repository: string;
+    branch: string;
+    after?: string;
+    limit: number;
+  }): Promise<Result<{ entries: IndexEntry[]; next?: string }>>;
   /** Identities whose admitted state only this branch holds, with the other branches whose index has them. */
-  heldOnlyBy(query: { repository: string; branch: string; after?: string; limit: number }): Promise<
+  heldOnlyBy(query: {
+    repository: string;
+    branch: string;
+    after?: string;
+    limit: number;
+  }): Promise<
     Result<{ held: { identity: Identity; others: { branch: string; path: string; oid: string }[] }[]; next?: string }>
   >;
   applyPush(chunk: PushChunk): Promise<PushResult>;
   /** Closes an open push whose commit can no longer be fetched, at its new oid, so that newer ones can follow. */
   abandonPush(query: { repository: string; ref: string; reason: string }): Promise<Result<{ rv: string }>>;
   recordEvent(event: StandaloneEvent): Promise<Result<{ rv: string; duplicate: boolean }>>;
-  setRepositoryStatus(repository: string, patch: RepositoryStatusPatch): Promise<Result<{ rv: string; changed: boolean }>>;
+  setRepositoryStatus(
+    repository: string,
+    patch: RepositoryStatusPatch,
+  ): Promise<Result<{ rv: string; changed: boolean }>>;
   /** Forgets a repository: its resources stay (owned by nobody) or are deleted. Repeat until done. */
   releaseRepository(repository: string, policy: "retain" | "delete"): Promise<Result<{ done: boolean }>>;
 

@@ -1,0 +1,316 @@
+import { asciiJson } from "../resource/canonical.ts";
+import type { KindKey, Resource } from "../resource/types.ts";
+import {
+  ADDED,
+  CUT_BYTES,
+  CUTS,
+  DELETED,
+  ENDS,
+  type Entry,
+  type EntryType,
+  GIT_EVENT,
+  type HeadMeta,
+  INSIDE,
+  LOGGED,
+  MODIFIED,
+  type TombstoneMeta,
+} from "./entry.ts";
+import { type Clock, type Faults, first, noFaults, type SqlValue, type Storage } from "./sql.ts";
+
+/** At most so many resource changes in one transaction; GitEvents about them come on top. */
+export const MAX_CHANGES = 1_000;
+export const MAX_TRANSACTION_BYTES = 8 * 1024 * 1024;
+/** An object with its status, as UTF-8 JSON. Guarded here because local workerd takes 4 MiB and production 2 MB a row. */
+export const MAX_OBJECT_BYTES = 1024 * 1024;
+
+export class TransactionTooLarge extends Error {}
+
+export interface Head {
+  rv: number;
+  created: number;
+  meta: HeadMeta;
+  json: string;
+}
+
+/** Reads and writes of one ledger's tables. All synchronous; the numbers in memory mirror the `meta` table. */
+export class Store {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  /** The newest RV. */
+  head = 0;
+  /** RVs at and below are no longer in the tail: neither watched from nor listed at here. */
+  floor = 0;
+  /** RVs at and below are in D1. */
+  flushed = 0;
+  /** Bytes of log since the last cut point. */
+  #sinceCut = 0;
+
+  constructor(storage: Storage, clock: Clock, faults: Faults = noFaults) {
+    this.storage = storage;
+    this.clock = clock;
+    this.faults = faults;
+  }
+
+  load(): void {
+    this.head = this.number("rv");
+    this.floor = this.number("floor");
+    this.flushed = this.number("flushed");
+    const cut =
+      first<{ rv: number | null }>(this.storage.sql, "SELECT max(rv) AS rv FROM versions WHERE last = ?", CUTS)?.rv ??
+      0;
+    this.#sinceCut =
+      first<{ n: number | null }>(
+        this.storage.sql,
+        "SELECT sum(bytes) AS n FROM versions WHERE rv > ?",
+        Math.max(cut, this.floor),
+      )?.n ?? 0;
+  }
+
+  meta(key: string): SqlValue | undefined {
+    return first<{ value: SqlValue }>(this.storage.sql, "SELECT value FROM meta WHERE key = ?", key)?.value;
+  }
+
+  number(key: string): number {
+    return Number(this.meta(key) ?? 0);
+  }
+
+  setMeta(key: string, value: SqlValue): void {
+    this.storage.sql.exec(
+      "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+      key,
+      value,
+    );
+  }
+
+  find(kind: KindKey, name: string): Head | undefined {
+    const row = first<{ rv: number; created: number; meta: string; json: string }>(
+      this.storage.sql,
+      "SELECT h.rv, h.created, h.meta, v.json FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ? AND h.name = ?",
+      kind,
+      name,
+    );
+    return row && { rv: row.rv, created: row.created, meta: JSON.parse(row.meta) as HeadMeta, json: row.json };
+  }
+
+  has(kind: KindKey, name: string): boolean {
+    return (
+      first(this.storage.sql, "SELECT 1 AS found FROM heads WHERE kind = ? AND name = ?", kind, name) !== undefined
+    );
+  }
+
+  tombstone(kind: KindKey, name: string): { rv: number; meta: TombstoneMeta } | undefined {
+    const row = first<{ rv: number; meta: string }>(
+      this.storage.sql,
+      "SELECT rv, meta FROM tombstones WHERE kind = ? AND name = ?",
+      kind,
+      name,
+    );
+    return row && { rv: row.rv, meta: JSON.parse(row.meta) as TombstoneMeta };
+  }
+
+  setHeadMeta(kind: KindKey, name: string, meta: HeadMeta): void {
+    this.storage.sql.exec("UPDATE heads SET meta = ? WHERE kind = ? AND name = ?", JSON.stringify(meta), kind, name);
+  }
+
+  setTombstoneMeta(kind: KindKey, name: string, meta: TombstoneMeta): void {
+    this.storage.sql.exec(
+      "UPDATE tombstones SET meta = ? WHERE kind = ? AND name = ?",
+      JSON.stringify(meta),
+      kind,
+      name,
+    );
+  }
+
+  /**
+   * One transaction: all of `requests`, each in its own savepoint with its own result, so that one's refusal undoes
+   * only what it wrote. A throw out of a request is that request's result; the others stand.
+   */
+  commit<T>(requests: readonly ((tx: Transaction) => T)[]): {
+    results: ({ value: T } | { thrown: unknown })[];
+    entries: Entry[];
+  } {
+    const tx = new Transaction(this, this.head, this.clock());
+    const results: ({ value: T } | { thrown: unknown })[] = [];
+    const before = { sinceCut: this.#sinceCut };
+    try {
+      this.storage.transactionSync(() => {
+        for (const request of requests) {
+          const mark = tx.mark();
+          try {
+            results.push({ value: this.storage.transactionSync(() => request(tx)) });
+          } catch (thrown) {
+            tx.rollbackTo(mark);
+            results.push({ thrown });
+          }
+        }
+        this.faults.hit("beforeCommit");
+        if (tx.entries.length > 0) this.#close(tx);
+      });
+    } catch (error) {
+      this.#sinceCut = before.sinceCut;
+      throw error;
+    }
+    if (tx.entries.length > 0) this.head = tx.rv;
+    return { results, entries: tx.entries };
+  }
+
+  /** Marks the transaction's end, and whether frames are cut there; writes the counter. */
+  #close(tx: Transaction): void {
+    const end = tx.entries[tx.entries.length - 1];
+    if (!end) return;
+    this.#sinceCut += tx.bytes;
+    const last = this.#sinceCut >= CUT_BYTES ? CUTS : ENDS;
+    if (last === CUTS) this.#sinceCut = 0;
+    end.last = last;
+    this.storage.sql.exec("UPDATE versions SET last = ? WHERE rv = ?", last, end.rv);
+    this.setMeta("rv", tx.rv);
+  }
+}
+
+export interface Put {
+  kind: KindKey;
+  /** With `metadata.resourceVersion` still to be set. */
+  resource: Resource;
+  sel: string;
+  meta: HeadMeta;
+  before: Head | undefined;
+  beforeSel: string | null;
+}
+
+/** Takes RVs and writes rows; made by `Store.commit` only. */
+export class Transaction {
+  readonly store: Store;
+  readonly now: number;
+  /** The last RV taken. */
+  rv: number;
+  entries: Entry[] = [];
+  changes = 0;
+  bytes = 0;
+
+  constructor(store: Store, rv: number, now: number) {
+    this.store = store;
+    this.rv = rv;
+    this.now = now;
+  }
+
+  mark(): { rv: number; entries: number; changes: number; bytes: number } {
+    return { rv: this.rv, entries: this.entries.length, changes: this.changes, bytes: this.bytes };
+  }
+
+  rollbackTo(mark: { rv: number; entries: number; changes: number; bytes: number }): void {
+    this.rv = mark.rv;
+    this.entries.length = mark.entries;
+    this.changes = mark.changes;
+    this.bytes = mark.bytes;
+  }
+
+  /** Adds or replaces an object; returns its JSON text with the new RV. */
+  put(put: Put): { rv: number; json: string } {
+    const rv = this.rv + 1;
+    put.resource.metadata.resourceVersion = String(rv);
+    const json = asciiJson(put.resource);
+    const type = put.before ? MODIFIED : ADDED;
+    const psel = put.before && put.beforeSel !== put.sel ? put.beforeSel : null;
+    this.#append({
+      rv,
+      type,
+      kind: put.kind,
+      name: put.resource.metadata.name,
+      prev: put.before?.rv ?? 0,
+      sel: put.sel,
+      psel,
+      json,
+    });
+    const sql = this.store.storage.sql;
+    sql.exec(
+      "INSERT INTO heads VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET rv = excluded.rv, meta = excluded.meta",
+      put.kind,
+      put.resource.metadata.name,
+      rv,
+      put.before?.created ?? rv,
+      JSON.stringify(put.meta),
+    );
+    this.#counted();
+    return { rv, json };
+  }
+
+  /** Deletes an object: DELETED carries the last object with the deletion's RV, and a tombstone outlives it. */
+  remove(kind: KindKey, name: string, before: Head, sel: string, meta: TombstoneMeta): { rv: number; json: string } {
+    const rv = this.rv + 1;
+    const resource = JSON.parse(before.json) as Resource;
+    resource.metadata.resourceVersion = String(rv);
+    const json = asciiJson(resource);
+    this.#append({ rv, type: DELETED, kind, name, prev: before.rv, sel, psel: null, json });
+    const sql = this.store.storage.sql;
+    sql.exec("DELETE FROM heads WHERE kind = ? AND name = ?", kind, name);
+    sql.exec(
+      "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      kind,
+      name,
+      rv,
+      before.created,
+      resource.metadata.uid,
+      this.now,
+      sel,
+      JSON.stringify(meta),
+    );
+    this.#counted();
+    return { rv, json };
+  }
+
+  /** A GitEvent: a log entry that has an RV and is no object. */
+  log(build: (rv: number) => Resource, sel: (event: Resource) => string): number {
+    const rv = this.rv + 1;
+    const event = build(rv);
+    event.metadata.resourceVersion = String(rv);
+    this.#append({
+      rv,
+      type: LOGGED,
+      kind: GIT_EVENT,
+      name: event.metadata.name,
+      prev: 0,
+      sel: sel(event),
+      psel: null,
+      json: asciiJson(event),
+    });
+    return rv;
+  }
+
+  #append(row: {
+    rv: number;
+    type: EntryType;
+    kind: KindKey;
+    name: string;
+    prev: number;
+    sel: string;
+    psel: string | null;
+    json: string;
+  }): void {
+    this.store.storage.sql.exec(
+      "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      row.rv,
+      row.type,
+      row.kind,
+      row.name,
+      row.prev,
+      INSIDE,
+      this.now,
+      row.json.length,
+      row.sel,
+      row.json,
+    );
+    this.rv = row.rv;
+    this.bytes += row.json.length;
+    this.entries.push({ ...row, last: INSIDE, at: this.now });
+  }
+
+  #counted(): void {
+    this.changes += 1;
+    if (this.changes > MAX_CHANGES || this.bytes > MAX_TRANSACTION_BYTES) {
+      throw new TransactionTooLarge(
+        `a transaction holds at most ${MAX_CHANGES} resource changes and ${MAX_TRANSACTION_BYTES} bytes; this one has ${this.changes} and ${this.bytes}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import type { Entry } from "./entry.ts";
+
+/** A D1 call is given this long; D1 stalls for tens of seconds now and then, and a stall must cost only the caller. */
+export const WINDOW_TIMEOUT_MS = 10_000;
+/** One INSERT takes a single JSON parameter of at most so many rows and bytes (measured: 31-65 k rows/s). */
+export const FLUSH_ROWS = 500;
+export const FLUSH_BYTES = 512 * 1024;
+/** Larger rows are bound one by one: quoted once more inside a JSON array they could pass D1's 2 MB. */
+export const DIRECT_ROW_BYTES = 256 * 1024;
+
+export class WindowUnavailable extends Error {}
+
+/** A row on its way to D1: an entry, and the object before it where a filter may have to say it left. */
+export interface WindowRow extends Entry {
+  before: string | null;
+}
+
+export interface AuditRow {
+  rv: number;
+  at: number;
+  type: string;
+  json: string;
+}
+
+/** The replay window of one namespace. Every method throws WindowUnavailable when D1 fails or does not answer in time. */
+export interface Window {
+  /** Entries in (after, upTo], in RV order, at most `limit`; with their before-image in `before`. */
+  read(after: number, upTo: number, limit: number): Promise<WindowRow[]>;
+  /** Idempotent by (namespace, rv). Marks the head that is flushed. */
+  append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number): Promise<void>;
+  /** Where the window begins (events above it are there) and ends; undefined when nothing was ever flushed. */
+  bounds(): Promise<{ floor: number; head: number } | undefined>;
+  /** Drops events at or below `floor`; returns how many went. */
+  prune(floor: number): Promise<number>;
+  /** The end of the run in (floor, upTo] that is older than `before` ms: whole transactions, at most about `limit`. */
+  agedOut(floor: number, upTo: number, before: number, limit: number): Promise<number>;
+  /** Drops audit rows older than `before` ms. */
+  pruneAudit(before: number): Promise<void>;
+  /** GitEvents in (after, upTo], as JSON, in RV order. */
+  events(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string; sel: string }[]>;
+  audit(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string }[]>;
+  /** Everything of the namespace, for one deleted for good. */
+  drop(): Promise<void>;
+}
+
+type Timer = (ms: number) => Promise<void>;
+
+export class D1Window implements Window {
+  readonly #db: D1Database;
+  readonly #ns: string;
+  readonly #wait: Timer;
+
+  constructor(db: D1Database, namespace: string, wait: Timer = (ms) => scheduler.wait(ms)) {
+    this.#db = db;
+    this.#ns = namespace;
+    this.#wait = wait;
+  }
+
+  async read(after: number, upTo: number, limit: number): Promise<WindowRow[]> {
+    const { results } = await this.#timed(
+      this.#db
+        .prepare(
+          `SELECT e.rv, e.type, e.kind, e.name, e.prev, e.last, e.at, e.sel, e.psel, e.json, b.json AS before
+             FROM events e LEFT JOIN befores b ON b.ns = e.ns AND b.rv = e.rv
+            WHERE e.ns = ?1 AND e.rv > ?2 AND e.rv <= ?3 ORDER BY e.rv LIMIT ?4`,
+        )
+        .bind(this.#ns, after, upTo, limit)
+        .all<WindowRow>(),
+    );
+    return results;
+  }
+
+  async append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number): Promise<void> {
+    const first = rows[0];
+    const end = rows[rows.length - 1];
+    if (!first || !end) return;
+    const statements: D1PreparedStatement[] = [];
+    const small = rows.filter((row) => row.json.length <= DIRECT_ROW_BYTES);
+    if (small.length > 0) {
+      const values = small.map((r) => [r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, r.json]);
+      // `WHERE true`: without it the parser takes ON CONFLICT for a join constraint of json_each.
+      const insert = `INSERT INTO events SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9
+         FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING`;
+      statements.push(this.#db.prepare(insert).bind(this.#ns, JSON.stringify(values)));
+    }
+    for (const r of rows) {
+      if (r.json.length > DIRECT_ROW_BYTES) {
+        const insert = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        statements.push(
+          this.#db
+            .prepare(insert)
+            .bind(this.#ns, r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, r.json),
+        );
+      }
+      if (r.before !== null) {
+        const insert = "INSERT INTO befores VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+        statements.push(this.#db.prepare(insert).bind(this.#ns, r.rv, r.before));
+      }
+    }
+    for (const a of audit) {
+      const insert = "INSERT INTO audit VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+      statements.push(this.#db.prepare(insert).bind(this.#ns, a.rv, a.at, a.type, a.json));
+    }
+    statements.push(
+      this.#db
+        .prepare(
+          `INSERT INTO windows VALUES (?1, ?2, ?3, ?4)
+           ON CONFLICT (ns) DO UPDATE SET head = max(head, excluded.head), at = excluded.at`,
+        )
+        .bind(this.#ns, end.rv, first.rv - 1, at),
+    );
+    await this.#timed(this.#db.batch(statements));
+  }
+
+  async bounds(): Promise<{ floor: number; head: number } | undefined> {
+    const query = this.#db.prepare("SELECT floor, head FROM windows WHERE ns = ?").bind(this.#ns);
+    return (await this.#timed(query.first<{ floor: number; head: number }>())) ?? undefined;
+  }
+
+  async prune(floor: number): Promise<number> {
+    // The floor rises in the same batch as the rows go: a reader is told so instead of being given a gap.
+    const [, gone] = await this.#timed(
+      this.#db.batch([
+        this.#db.prepare("UPDATE windows SET floor = max(floor, ?2) WHERE ns = ?1").bind(this.#ns, floor),
+        this.#db.prepare("DELETE FROM events WHERE ns = ?1 AND rv <= ?2").bind(this.#ns, floor),
+        this.#db.prepare("DELETE FROM befores WHERE ns = ?1 AND rv <= ?2").bind(this.#ns, floor),
+      ]),
+    );
+    return gone?.meta.changes ?? 0;
+  }
+
+  async agedOut(floor: number, upTo: number, before: number, limit: number): Promise<number> {
+    // Reads only the rows that are about to go, from the old end.
+    const rows = await this.#timed(
+      this.#db
+        .prepare("SELECT rv, last, at FROM events WHERE ns = ? AND rv > ? AND rv <= ? ORDER BY rv LIMIT ?")
+        .bind(this.#ns, floor, upTo, limit)
+        .all<{ rv: number; last: number; at: number }>(),
+    );
+    let end = floor;
+    for (const row of rows.results) {
+      if (row.at >= before) break;
+      if (row.last > 0) end = row.rv;
+    }
+    return end;
+  }
+
+  async pruneAudit(before: number): Promise<void> {
+    await this.#timed(this.#db.prepare("DELETE FROM audit WHERE ns = ? AND at < ?").bind(this.#ns, before).run());
+  }
+
+  async events(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string; sel: string }[]> {
+    const query =
+      "SELECT rv, json, sel FROM events WHERE ns = ? AND rv > ? AND rv <= ? AND type = 4 ORDER BY rv LIMIT ?";
+    return (
+      await this.#timed(
+        this.#db.prepare(query).bind(this.#ns, after, upTo, limit).all<{ rv: number; json: string; sel: string }>(),
+      )
+    ).results;
+  }
+
+  async audit(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string }[]> {
+    const query = "SELECT rv, json FROM audit WHERE ns = ? AND rv > ? AND rv <= ? ORDER BY rv LIMIT ?";
+    return (
+      await this.#timed(this.#db.prepare(query).bind(this.#ns, after, upTo, limit).all<{ rv: number; json: string }>())
+    ).results;
+  }
+
+  async drop(): Promise<void> {
+    const tables = ["events", "befores", "audit"];
+    await this.#timed(
+      this.#db.batch(tables.map((table) => this.#db.prepare(`DELETE FROM ${table} WHERE ns = ?`).bind(this.#ns))),
+    );
+  }
+
+  /** A race does not cancel the call, so the late rejection of the loser is swallowed here. */
+  async #timed<T>(call: Promise<T>): Promise<T> {
+    const late = this.#wait(WINDOW_TIMEOUT_MS).then(() => {
+      throw new WindowUnavailable(`D1 did not answer within ${WINDOW_TIMEOUT_MS} ms`);
+    });
+    late.catch(() => undefined);
+    call.catch(() => undefined);
+    try {
+      return await Promise.race([call, late]);
+    } catch (error) {
+      if (error instanceof WindowUnavailable) throw error;
+      throw new WindowUnavailable(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
+}

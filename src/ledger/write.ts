@@ -1,0 +1,159 @@
+import { admit } from "../admission/admit.ts";
+import type { KindDef } from "../resource/kind.ts";
+import { parseObject } from "../resource/parseObject.ts";
+import type { Resource } from "../resource/types.ts";
+import type { ApiWrite, LedgerError, Result, Written } from "./api.ts";
+import type { HeadMeta } from "./entry.ts";
+import { type Kinds, NAMESPACE, REPOSITORY, selectableText } from "./kinds.ts";
+import { makeObject, metaOf, seconds } from "./object.ts";
+import { ChunkState } from "./push/state.ts";
+import type { Head, Store, Transaction } from "./store.ts";
+
+export interface WriteContext {
+  store: Store;
+  kinds: Kinds;
+  namespace: string;
+  random: (bytes: number) => Uint8Array;
+}
+
+/** An API-originated change: the same `admit()` a push goes through, with trigger `api`. */
+export function writeObject(write: ApiWrite, context: WriteContext, tx: Transaction): Result<Written> {
+  const { store, kinds } = context;
+  const kind = kinds.get(write.kind);
+  if (!kind) return refuse({ code: "NotFound", kind: write.kind, name: write.name });
+  if (kind.owner !== "api") {
+    return refuse({
+      code: "MethodNotAllowed",
+      kind: write.kind,
+      message: `${kind.plural} are owned by ${kind.owner === "git" ? "Git" : "the system"} and not written through the API`,
+    });
+  }
+  const before = store.find(write.kind, write.name);
+  if (write.operation === "CREATE" && before)
+    return refuse({ code: "AlreadyExists", kind: write.kind, name: write.name });
+  if (write.operation !== "CREATE" && !before) return refuse({ code: "NotFound", kind: write.kind, name: write.name });
+  const conflict = before && violated(write, before);
+  if (conflict) return refuse(conflict);
+  if (write.operation === "DELETE")
+    return before
+      ? remove(write, kind, before, context, tx)
+      : refuse({ code: "NotFound", kind: write.kind, name: write.name });
+  return put(write, kind, before, context, tx);
+}
+
+function refuse<T>(error: LedgerError): Result<T> {
+  return { ok: false, error };
+}
+
+function violated(write: ApiWrite, before: Head): LedgerError | undefined {
+  const { precondition } = write;
+  if (!precondition) return undefined;
+  const { metadata } = JSON.parse(before.json) as Resource;
+  const { kind, name } = write;
+  if (precondition.uid !== undefined && precondition.uid !== metadata.uid) {
+    return {
+      code: "Conflict",
+      kind,
+      name,
+      message: `Precondition failed: UID in precondition: ${precondition.uid}, UID in object meta: ${metadata.uid}`,
+      current: metadata.resourceVersion,
+    };
+  }
+  if (precondition.resourceVersion !== undefined && precondition.resourceVersion !== metadata.resourceVersion) {
+    return {
+      code: "Conflict",
+      kind,
+      name,
+      message: "the object has been modified; please apply your changes to the latest version and try again",
+      current: metadata.resourceVersion,
+    };
+  }
+  return undefined;
+}
+
+function remove(write: ApiWrite, kind: KindDef, before: Head, context: WriteContext, tx: Transaction): Result<Written> {
+  const resource = JSON.parse(before.json) as Resource;
+  if (write.dryRun) return { ok: true, value: { rv: String(before.rv), object: before.json, changed: false } };
+  const removed = tx.remove(write.kind, write.name, before, selectableText(kind, resource), {});
+  effect(context, write.kind, write.name, resource.metadata.uid, "deleted", tx.now);
+  return { ok: true, value: { rv: String(removed.rv), object: removed.json, changed: true } };
+}
+
+function put(
+  write: ApiWrite,
+  kind: KindDef,
+  before: Head | undefined,
+  context: WriteContext,
+  tx: Transaction,
+): Result<Written> {
+  const { store, kinds } = context;
+  const registry = kinds.registry();
+  const parsed = parseObject(write.resource, { namespace: context.namespace, registry });
+  const { candidate } = parsed;
+  if (!candidate) return refuse({ code: "Invalid", kind: write.kind, name: write.name, errors: parsed.errors });
+  if (candidate.identity.kind !== write.kind || candidate.identity.name !== write.name) {
+    return refuse({
+      code: "BadRequest",
+      message: `the body names ${candidate.identity.kind} "${candidate.identity.name}", the request ${write.kind} "${write.name}"`,
+    });
+  }
+  const state = new ChunkState(store);
+  state.bring(candidate);
+  const decision = admit({
+    operation: write.operation,
+    namespace: context.namespace,
+    trigger: "api",
+    stages: ["schema", "references"],
+    registry,
+    candidate,
+    ...(before ? { oldObject: JSON.parse(before.json) as Resource } : {}),
+    state,
+    actor: write.actor,
+    now: seconds(tx.now),
+    ...(write.dryRun ? { dryRun: true } : {}),
+  });
+  if (!decision.allowed)
+    return refuse({ code: "Invalid", kind: write.kind, name: write.name, errors: decision.errors });
+  if (before && before.meta.digest === candidate.digest)
+    return { ok: true, value: { rv: String(before.rv), object: before.json, changed: false } };
+  const namespace = kind.scope === "Cluster" ? undefined : context.namespace;
+  const { resource, owners } = makeObject({
+    kind,
+    namespace,
+    candidate,
+    before,
+    conditions: decision.conditions,
+    now: tx.now,
+    random: context.random,
+  });
+  if (write.dryRun)
+    return { ok: true, value: { rv: String(before?.rv ?? tx.rv), object: JSON.stringify(resource), changed: false } };
+  const meta: HeadMeta = metaOf(candidate, owners);
+  const beforeSel = before ? selectableText(kind, JSON.parse(before.json) as Resource) : null;
+  const written = tx.put({ kind: write.kind, resource, sel: selectableText(kind, resource), meta, before, beforeSel });
+  effect(context, write.kind, write.name, resource.metadata.uid, "changed", tx.now);
+  return { ok: true, value: { rv: String(written.rv), object: written.json, changed: true } };
+}
+
+/**
+ * What has to follow in another object (a namespace's ledger, a repository's poller) is written down in the same
+ * transaction and done afterwards, again and again until it succeeded: a crash in between loses nothing.
+ */
+function effect(
+  context: WriteContext,
+  kind: string,
+  name: string,
+  uid: string,
+  action: "changed" | "deleted",
+  now: number,
+): void {
+  if (kind !== NAMESPACE && kind !== REPOSITORY) return;
+  context.store.storage.sql.exec(
+    "INSERT INTO effects (kind, name, uid, action, attempts, due) VALUES (?, ?, ?, ?, 0, ?)",
+    kind,
+    name,
+    uid,
+    action,
+    now,
+  );
+}

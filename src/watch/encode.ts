@@ -1,0 +1,59 @@
+import type { Frame } from "./frames.ts";
+import type { SessionState } from "./session.ts";
+import type { StatusObject } from "./status.ts";
+
+export const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+
+export interface FrameHead {
+  rv: number;
+  /** Absent in snapshots. */
+  prev?: number;
+  partial?: boolean;
+  snapshot?: boolean;
+  end?: boolean;
+}
+
+/**
+ * The text of one frame, and `sent` with it. `sent` counts the frame's own bytes, its own digits included, so the
+ * number is found by trying: it settles at the second digit count at the latest.
+ */
+export function frameText(
+  state: SessionState,
+  head: FrameHead,
+  events: string,
+  now: number,
+  newest: number,
+): { text: string; sent: number } {
+  const tail =
+    (head.prev === undefined ? "" : `,"prev":"${head.prev}"`) +
+    `,"rv":"${head.rv}"` +
+    (head.snapshot ? ',"snapshot":true' : "") +
+    (head.partial ? ',"partial":true' : "") +
+    (head.end ? ',"end":true' : "") +
+    `,"head":"${newest}","at":${now}` +
+    (state.enc === "frames" ? `,"events":[${events}]}` : `}\n${events}`);
+  const fixed = state.sent + '{"sent":'.length + tail.length;
+  let sent = fixed;
+  while (fixed + String(sent).length !== sent) sent = fixed + String(sent).length;
+  return { text: `{"sent":${sent}${tail}`, sent };
+}
+
+export function eventsOf(frame: Frame, enc: SessionState["enc"]): string {
+  if (enc === "lines") {
+    frame.lines ??= frame.events.length > 0 ? `${frame.events.join("\n")}\n` : "";
+    return frame.lines;
+  }
+  frame.commas ??= frame.events.join(",");
+  return frame.commas;
+}
+
+/** A BOOKMARK event: the collection's own kind, because client-go drops an event whose type differs before looking at it. */
+export function bookmarkEvent(of: { apiVersion: string; kind: string }, rv: number, initialEnd: boolean): string {
+  const annotations = initialEnd ? `,"annotations":{"${INITIAL_EVENTS_END}":"true"}` : "";
+  return `{"type":"BOOKMARK","object":{"kind":${JSON.stringify(of.kind)},"apiVersion":${JSON.stringify(of.apiVersion)},"metadata":{"resourceVersion":"${rv}","creationTimestamp":null${annotations}}}}`;
+}
+
+export function errorText(enc: SessionState["enc"], status: StatusObject): string {
+  if (enc === "events") return `{"type":"ERROR","object":${JSON.stringify(status)}}`;
+  return enc === "lines" ? `{"error":${JSON.stringify(status)}}\n` : `{"error":${JSON.stringify(status)}}`;
+}
