@@ -195,7 +195,7 @@ class FileParser {
   #sorted(): FieldError[] {
     const errors = this.#errors.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
     if (errors.length <= MAX_ERRORS) return errors;
-    const message = `${errors.length - MAX_ERRORS} more violations are not shown`;
+    const message = `more than ${MAX_ERRORS} violations, the others are not shown`;
     return [...errors.slice(0, MAX_ERRORS), { path: this.#path, field: "", reason: "TooMany", message }];
   }
 }

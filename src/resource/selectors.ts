@@ -46,15 +46,15 @@ function terms(text: string): string[] {
 
 const OPERATOR = /^([^=!]*?)\s*(==|=|!=)([\s\S]*)$/;
 
-/** `metadata.name=x,status.phase!=draft`. `allowed` are the fields the kind can be selected by. */
-export function parseFieldSelector(text: string, allowed: readonly string[]): Parsed<FieldSelector> {
+/** `metadata.name=x,status.phase!=draft`. `allowed` are the fields the kind can be selected by; null: checked before. */
+export function parseFieldSelector(text: string, allowed: readonly string[] | null): Parsed<FieldSelector> {
   const requirements: FieldRequirement[] = [];
   for (const term of terms(text)) {
     if (term.trim() === "") continue;
     const match = OPERATOR.exec(term.trim());
     if (match === null) return problem(text, `${JSON.stringify(term.trim())} is not of the form field=value`);
     const [, field = "", operator, value = ""] = match;
-    if (!allowed.includes(field)) {
+    if (allowed !== null && !allowed.includes(field)) {
       const supported = `supported: ${allowed.join(", ")}`;
       return {
         ok: false,

@@ -2,7 +2,7 @@
 import { type FieldPath, formatField } from "./field.ts";
 import { isObject, show } from "./json.ts";
 import type { Schema } from "./kind.ts";
-import { patternProblem } from "./pattern.ts";
+import { patternProblem } from "./pattern/match.ts";
 import { prepare } from "./prepare.ts";
 import { didYouMean } from "./suggest.ts";
 import type { FieldError, Json, JsonObject, Reason } from "./types.ts";

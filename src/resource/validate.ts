@@ -7,7 +7,7 @@ import type { FieldPath, Segment } from "./field.ts";
 import { numberFormatProblem, stringFormatProblem } from "./formats.ts";
 import { isObject, show } from "./json.ts";
 import type { Schema } from "./kind.ts";
-import { compilePattern, type Pattern } from "./pattern.ts";
+import { compilePattern, type Pattern } from "./pattern/match.ts";
 import { didYouMean } from "./suggest.ts";
 import type { Json, JsonObject, Reason } from "./types.ts";
 
@@ -34,7 +34,15 @@ interface Walk {
 
 type Extra = Pick<Violation, "hint" | "atKey">;
 
+/** A file of 512 KiB can hold 100,000 violations; more than these are neither read nor worth their time. */
+const MAX_VIOLATIONS = 1000;
+
+function isFull(walk: Walk): boolean {
+  return walk.found.length >= MAX_VIOLATIONS;
+}
+
 function report(walk: Walk, reason: Reason, message: string, extra: Extra = {}): void {
+  if (isFull(walk)) return;
   walk.found.push({ path: [...walk.path], reason, message, ...extra });
 }
 
@@ -127,12 +135,22 @@ function visitString(schema: Schema, value: string, walk: Walk): void {
     const length = codePoints(value);
     if (length > maxLength) report(walk, "TooLong", `must have at most ${maxLength} characters, found ${length}`);
   }
-  if (pattern !== undefined && !patternOf(schema, pattern).test(value)) {
-    report(walk, "Invalid", `must match ${pattern}, found ${show(value)}`);
-  }
+  if (pattern !== undefined) visitPattern(schema, pattern, value, walk);
   if (format !== undefined) {
     const problem = stringFormatProblem(format, value);
     if (problem !== undefined) report(walk, "Invalid", `${problem}, found ${show(value)}`);
+  }
+}
+
+/** Matching is linear in the value times the pattern, which for 512 KiB would still be seconds. */
+const MAX_PATTERN_VALUE = 8192;
+
+function visitPattern(schema: Schema, pattern: string, value: string, walk: Walk): void {
+  if (value.length > MAX_PATTERN_VALUE) {
+    const message = `must have at most ${MAX_PATTERN_VALUE} characters, as a pattern applies, found ${value.length}`;
+    report(walk, "TooLong", message);
+  } else if (!patternOf(schema, pattern).test(value)) {
+    report(walk, "Invalid", `must match ${pattern}, found ${show(value)}`);
   }
 }
 
@@ -257,6 +275,7 @@ function visitOtherKey(
   if (partial || other === true || schema["x-kubernetes-preserve-unknown-fields"] === true) return;
   // An object schema that names nothing says nothing about its keys.
   if (schema.type === undefined && schema.properties === undefined) return;
+  if (isFull(walk)) return;
   const hint = didYouMean(key, Object.keys(properties)) ?? knownFields(properties);
   within(walk, key, () => report(walk, "UnknownField", `unknown field ${show(key)}`, { hint, atKey: true }));
 }

@@ -3,10 +3,26 @@
  * custom tags, depth at most 32. Answers nodes, not values: how a plain scalar reads depends on the schema
  * (`decode.ts`), and errors need places.
  */
-import { Composer, type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, Parser } from "yaml";
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  type Pair,
+  Parser,
+  type YAMLMap,
+} from "yaml";
 import type { FieldPath } from "./field.ts";
 
 export const MAX_YAML_DEPTH = 32;
+
+/** Keeps a file of 500,000 commas to some megabytes and 200 ms; 512 KiB of honest front matter has fewer. */
+const MAX_LEXEMES = 100_000;
 
 export interface Place {
   line: number;
@@ -53,20 +69,48 @@ export function readYaml(text: string, firstLine: number): YamlSource {
     problems.push({ ...placeOf(offset), message, ...(hint === undefined ? {} : { hint }) });
   };
 
-  const tokens = [...new Parser(lines.addNewLine).parse(text)] as Token[];
+  const tokens = tokensOf(text, lines);
+  if (tokens === undefined) {
+    report(0, `the YAML must have at most ${MAX_LEXEMES} tokens`, "write less of it, or more into the body");
+    return { root: undefined, problems, placeOf, locate: () => placeOf(0) };
+  }
   for (const token of tokens) {
     if (token.type === "directive") report(token.offset, "directives are not allowed", "remove the % line");
     if (token.type === "document") cutBelowMaxDepth(token, report);
   }
   const allowed = tokens.filter((token) => token.type !== "directive");
-  const documents = [...new Composer(OPTIONS).compose(allowed, true, text.length)] as Document.Parsed[];
-  const [document, second] = documents;
+  const [document, second] = compose(allowed, text.length);
   if (second !== undefined) {
     report(second.range[0], "the file must hold one document, found another", "one resource a file");
   }
   for (const error of document?.errors ?? []) report(error.pos[0], error.message);
   const root = document?.contents ?? undefined;
   return { root, problems, placeOf, locate: (path, atKey) => placeOf(offsetOf(root, path, atKey === true)) };
+}
+
+/** The concrete syntax, or undefined where there is too much of it. */
+function tokensOf(text: string, lines: LineCounter): Token[] | undefined {
+  const parser = new Parser(lines.addNewLine);
+  const tokens: Token[] = [];
+  lines.addNewLine(0);
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++count > MAX_LEXEMES) return undefined;
+    for (const token of parser.next(lexeme)) tokens.push(token);
+  }
+  for (const token of parser.end()) tokens.push(token);
+  return tokens;
+}
+
+/** Without stack traces: the library makes an Error of each mistake, and 100,000 traces are 90 MB. */
+function compose(tokens: Token[], end: number): Document.Parsed[] {
+  const { stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 0;
+    return [...new Composer(OPTIONS).compose(tokens, true, end)] as Document.Parsed[];
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 interface Nested {
@@ -112,13 +156,30 @@ function startOf(node: unknown): number | undefined {
   return undefined;
 }
 
+/** By mapping, its pairs by key: a file with 10,000 errors must not search a mapping of 10,000 keys for each. */
+const indexes = new WeakMap<YAMLMap, Map<string, Pair>>();
+
+function pairOf(map: YAMLMap, key: string): Pair | undefined {
+  let index = indexes.get(map);
+  if (index === undefined) {
+    index = new Map();
+    // The first of duplicates is the one that is read.
+    for (const pair of map.items.toReversed()) {
+      const text = keyText(pair.key);
+      if (text !== undefined) index.set(text, pair);
+    }
+    indexes.set(map, index);
+  }
+  return index.get(key);
+}
+
 function offsetOf(root: Node | undefined, path: FieldPath, atKey: boolean): number {
   let node: unknown = root;
   let offset = startOf(root) ?? 0;
   for (const [depth, segment] of path.entries()) {
     const isLast = depth === path.length - 1;
     if (isMap(node)) {
-      const pair = node.items.find((item) => keyText(item.key) === String(segment));
+      const pair = pairOf(node, String(segment));
       if (pair === undefined) return offset;
       const keyStart = startOf(pair.key) ?? offset;
       // A collection's own place is that of its key: "spec" is where a reader looks for what spec lacks.
