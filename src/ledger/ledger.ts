@@ -20,7 +20,7 @@ import type {
 } from "./api.ts";
 import { CLUSTER_LEDGER } from "./api.ts";
 import { LedgerCore, NO_NAMESPACE } from "./core.ts";
-import { drainEffects, effectRunner } from "./effects.ts";
+import { drainEffects, type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
 import { cloudEvents } from "./gitevents.ts";
 import { GroupCommit } from "./group.ts";
@@ -73,7 +73,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   protected readonly alarmClock: Alarm;
   protected readonly watching: Watching;
   readonly #group: GroupCommit;
-  readonly #retention: Retention;
+  /** Tests shorten it. */
+  protected readonly retention: Retention;
   #opened: boolean;
   #flushDue = false;
   #flushFailures = 0;
@@ -85,7 +86,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     this.#faults = this.faults();
     this.store = new Store(ctx.storage, () => this.now(), this.#faults);
     this.core = new LedgerCore(this.store, this.window(), (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
-    this.#retention = retentionOf(env);
+    this.retention = retentionOf(env);
     this.alarmClock = new Alarm(ctx.storage);
     this.#opened = isOpened(ctx.storage);
     if (this.#opened) {
@@ -370,9 +371,9 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       this.#flushFailures = 0;
       this.#faults.hit("afterFlushBeforePrune");
       if (this.now() - this.#prunedAt >= PRUNE_EVERY_MS) {
-        const target = pruneTarget(this.store, this.#retention);
+        const target = pruneTarget(this.store, this.retention);
         while (pruneTail(this.store, target) > 0) await this.ctx.storage.sync();
-        if (this.store.floor > 1) await pruneWindow(this.store, this.core.window, this.#retention);
+        if (this.store.floor > 1) await pruneWindow(this.store, this.core.window, this.retention);
         this.#prunedAt = this.now();
       }
     } catch (error) {
@@ -393,8 +394,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     }
     if (this.store.head > this.store.flushed) return this.now() + FLUSH_AFTER_MS;
     // What is due to leave the tail by age is looked at again then, so that an idle ledger sleeps in between.
-    return this.store.head - this.store.floor > this.#retention.tailEvents
-      ? this.now() + this.#retention.tailMs
+    return this.store.head - this.store.floor > this.retention.tailEvents
+      ? this.now() + this.retention.tailMs
       : undefined;
   }
 
@@ -436,8 +437,12 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   #runEffect(): ReturnType<typeof effectRunner> {
+    return effectRunner(this.core.namespace, this.targets());
+  }
+
+  protected targets(): EffectTargets {
     const { env } = this;
-    return effectRunner(this.core.namespace, {
+    return {
       openNamespace: async (name, uid) => (await ledgerOf(env, name).open({ name, uid })).ok,
       closeNamespace: async (name) => {
         await ledgerOf(env, name).close();
@@ -446,7 +451,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       reconcileRepository: async (namespace, name, uid) =>
         (await repositoryOf(env, namespace, name).reconcile({ namespace, name, uid })).ok,
       removeRepository: async (namespace, name) => (await repositoryOf(env, namespace, name).remove()).ok,
-    });
+    };
   }
 
   #context(): { store: Store; kinds: LedgerCore["kinds"]; namespace: string; random: (bytes: number) => Uint8Array } {

@@ -7,8 +7,8 @@ export interface ChunkLimits {
   maxBytes: number;
 }
 
-/** The ledger's limits are 1,000 ops and 8 MiB; the rest is room for what it adds (events, conditions). */
-export const CHUNK_LIMITS: ChunkLimits = { maxOps: 1_000, maxBytes: 6 * 1_048_576 };
+/** The ledger takes 1,000 changes and 8 MiB; the rest is room for what it adds (the Repository, conditions of cycles). */
+export const CHUNK_LIMITS: ChunkLimits = { maxOps: 950, maxBytes: 6 * 1_048_576 };
 
 interface Bin {
   items: PlanItem[];
