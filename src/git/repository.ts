@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** Of a pack's objects, unpacked: an object shares 128 MB with others of its class. */
 const MAX_INFLATED_BYTES = 96 * 1_048_576;
 
-export class RepositoryObject extends DurableObject<Env> implements Omit<RepositoryApi, "preReceive"> {
+export class RepositoryObject extends DurableObject<Env> implements RepositoryApi {
   readonly #engine: RepositoryEngine;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -37,6 +37,10 @@ export class RepositoryObject extends DurableObject<Env> implements Omit<Reposit
 
   deliver(delivery: Delivery): Promise<DeliveryAnswer> {
     return this.#engine.deliver(delivery);
+  }
+
+  preReceive(delivery: Delivery & { encoding?: string }) {
+    return this.#engine.preReceive(delivery);
   }
 
   issueSecret(request: { secret?: string; overlapMs?: number; additional?: boolean }) {

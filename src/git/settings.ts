@@ -11,6 +11,8 @@ export interface Settings {
   credentialsRef?: string;
   branches: string[];
   releaseTags: string[];
+  /** Who may push to a plain Git server; absent: everyone that the server lets in. */
+  pushers?: string[];
   /** Null: never by itself. */
   pollMs: number | null;
 }
@@ -27,6 +29,7 @@ const shape = z.object({
   credentialsRef: z.optional(z.string()),
   branches: z.prefault(z.array(z.string()), DEFAULT_BRANCHES),
   releaseTags: z.prefault(z.array(z.string()), DEFAULT_RELEASE_TAGS),
+  pushers: z.optional(z.array(z.string())),
   poll: z.prefault(z.string(), DEFAULT_POLL),
 });
 
@@ -40,6 +43,7 @@ export function readSettings(
   const { namespace, name, uid } = repository;
   const { url, provider, credentialsRef, branches, releaseTags, poll } = parsed.data;
   const settings: Settings = { namespace, name, uid, url, provider, branches, releaseTags, pollMs: parsePoll(poll) };
+  if (parsed.data.pushers !== undefined) settings.pushers = parsed.data.pushers;
   if (credentialsRef !== undefined) settings.credentialsRef = credentialsRef;
   return settings;
 }

@@ -46,7 +46,7 @@ export async function planTip(context: BranchContext, objects: MoveObjects): Pro
   if (changed.length > MAX_CHANGED_FILES) throw tooManyFiles(`${changed.length} files changed`);
   await reader.learnDefinitions(changed.filter(mayDefine));
   await reader.read(changed);
-  if (reader.newKinds.size > 0) await reader.readAgain(pathsToLookAtAgain(index, tree, reader.newKinds));
+  if (reader.newKinds.size > 0) await reader.readAgain(index, pathsToLookAtAgain(index, tree, reader.newKinds));
   await reader.read(contestedPaths(index, tree, reader.outcomes));
   return planChanges(index, tree, reader.outcomes);
 }
@@ -98,14 +98,17 @@ class TreeReader {
   }
 
   /**
-   * Files that did not change, under changed kinds. Only what is a resource now counts: what was refused keeps the
-   * errors it was refused with, and what a changed kind would refuse now is the definition's fault, not the file's.
+   * Files that did not change, under changed kinds. What is a resource now counts, and what was of an unknown kind and
+   * is wrong in another way. What had an identity already and is refused keeps the errors it was refused with: where a
+   * changed kind would refuse what is admitted, that is the definition's fault, not the file's.
    */
-  async readAgain(paths: readonly string[]): Promise<void> {
+  async readAgain(index: BranchIndex, paths: readonly string[]): Promise<void> {
     await this.#objects.need(paths.map((path) => this.#blob(path)));
     for (const path of paths) {
       const outcome = this.#outcome(path);
-      if (outcome.outcome === "resource") this.outcomes.set(path, outcome);
+      const wasUnknown = index.files.get(path)?.identity === null;
+      const isKnown = outcome.outcome === "invalid" && outcome.identity !== undefined && wasUnknown;
+      if (outcome.outcome === "resource" || isKnown) this.outcomes.set(path, outcome);
     }
   }
 

@@ -1,17 +1,21 @@
 /** The repository object's behaviour behind its RPC and its alarm. Implements `RepositoryApi`. */
-import type { Answer, Delivery, DeliveryAnswer, RepositoryInfo, SyncState } from "../api.ts";
+import type { Answer, Delivery, DeliveryAnswer, RepositoryApi, RepositoryInfo, SyncState } from "../api.ts";
+import type { Gathering } from "../hooks/preReceive.ts";
 import { readSettings } from "../settings.ts";
 import { deliver } from "./deliver.ts";
 import type { EngineDeps } from "./deps.ts";
+import { preReceive } from "./preReceive.ts";
 import { issueSecret } from "./secrets.ts";
 import { wake } from "./wake.ts";
 
 const NOT_REGISTERED = { ok: false, status: 404, message: "no such repository: is it registered?" } as const;
 const DELIVERIES_SHOWN = 50;
 
-export class RepositoryEngine {
+export class RepositoryEngine implements RepositoryApi {
   readonly #deps: EngineDeps;
   #waking: Promise<void> | undefined;
+  /** Pushes whose parts are still coming in; a hook whose parts were forgotten sends them again. */
+  readonly #gathering = new Map<string, Gathering>();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -52,6 +56,10 @@ export class RepositoryEngine {
 
   deliver(delivery: Delivery): Promise<DeliveryAnswer> {
     return deliver(this.#deps, delivery);
+  }
+
+  preReceive(delivery: Delivery): ReturnType<RepositoryApi["preReceive"]> {
+    return preReceive(this.#deps, this.#gathering, delivery);
   }
 
   issueSecret(request: {
