@@ -69,17 +69,17 @@ describe("a list", () => {
     const ledger = await newLedger();
     for (let i = 0; i < 3; i++) {
       const files = Object.fromEntries(
-        Array.from({ length: 12 }, (_, j) => [`b${i}-${j}.md`, productText(`b${i}-${j}`, "big") + "x".repeat(400_000)]),
+        Array.from({ length: 8 }, (_, j) => [`b${i}-${j}.md`, productText(`b${i}-${j}`, "big") + "x".repeat(400_000)]),
       );
       await push(ledger, { files });
     }
     const page = await must(ledger.stub.list({ kind: PRODUCT, limit: 500 }));
-    expect(page.items.length).toBeLessThan(36);
+    expect(page.items.length).toBeLessThan(24);
     expect(page.items.reduce((sum, item) => sum + item.length, 0)).toBeLessThanOrEqual(8 * 1024 * 1024);
     const rest = await must(
       ledger.stub.list({ kind: PRODUCT, limit: 500, at: Number(page.rv), after: page.next ?? "" }),
     );
-    expect(page.items.length + rest.items.length).toBe(36);
+    expect(page.items.length + rest.items.length).toBe(24);
   });
 
   it("answers Expired for a state that the tail no longer holds, and FutureVersion for one that is not yet", async () => {

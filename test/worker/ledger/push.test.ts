@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { addRepository, headOf, must, newLedger, newOid, productText, push } from "../support/ledger.ts";
-import { watch } from "../support/watcher.ts";
+import { type WatchedEvent, watch } from "../support/watcher.ts";
 
 const PRODUCT = "Product.catalog.gitstore.dev";
-const eventName = (object: { spec?: unknown }): string => (object.spec as { type: string }).type;
+const eventName = (object: WatchedEvent["object"]): string => (object.spec as { type: string }).type;
 
 describe("a push in the ledger", () => {
   it("begins at RV 1 and takes dense RVs", async () => {

@@ -97,13 +97,16 @@ export function headerOf(ledger: TestLedger, push: TestPush): PushHeader {
     objectType: null,
     move: known.move + 1,
     forced: push.forced ?? false,
-    commit: oid && {
-      sha: oid,
-      tree: newOid(),
-      message: "a commit",
-      author: { name: "A", email: "a@example.com", time: "2026-01-01T00:00:00Z" },
-      committer: { name: "A", email: "a@example.com", time: "2026-01-01T00:00:00Z" },
-    },
+    commit:
+      oid === null
+        ? null
+        : {
+            sha: oid,
+            tree: newOid(),
+            message: "a commit",
+            author: { name: "A", email: "a@example.com", time: "2026-01-01T00:00:00Z" },
+            committer: { name: "A", email: "a@example.com", time: "2026-01-01T00:00:00Z" },
+          },
     actor: { name: "A", email: "a@example.com", id: null, provider: "git" },
     observedVia: "hook",
     policy: { branches: ["main", "draft"], releaseTags: ["v[0-9]*"], matched: true },
