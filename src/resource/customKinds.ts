@@ -99,7 +99,8 @@ function versionErrors(version: Json, field: string, index: number): FieldError[
       violation(`${field}.schema.openAPIV3Schema.properties.${key}`, "NotSupported", message, "put it into spec"),
     );
   }
-  return [...errors, ...selectableErrors(version, root, field)];
+  // In a schema that is wrong itself, whatever a path leads to is wrong too.
+  return errors.length > 0 ? errors : selectableErrors(version, root, field);
 }
 
 const SIMPLE_PATH = /^(\.[A-Za-z_][\w-]*)+$/;

@@ -125,8 +125,6 @@ class FileParser {
 
   parse(root: YAMLMap): FileOutcome {
     const entries = entriesOf(root, this.#malformed);
-    // Two `kind` or `metadata` keys: which of them names the object is anybody's guess.
-    const isAmbiguous = this.#errors.length > 0 && hasDuplicate(root);
     const value: JsonObject = {};
     for (const [key, node] of entries)
       if (key !== "spec") setOwn(value, key, decode(node, schemaOf(key), this.#malformed));
@@ -141,6 +139,8 @@ class FileParser {
     const checked = kind === undefined ? undefined : checkSpec(kind, spec, name);
     this.#report(checked?.violations ?? []);
 
+    // Two `kind` or `metadata` keys: which of them names the object is anybody's guess.
+    const isAmbiguous = this.#errors.length > 0 && hasDuplicate(root);
     const identity = kind !== undefined && name !== undefined && !isAmbiguous ? { kind: kind.key, name } : undefined;
     if (this.#errors.length > 0 || checked?.spec === undefined) return invalid(this.#sorted(), identity);
     return this.#outcome(envelope, checked.spec);

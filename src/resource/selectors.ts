@@ -44,6 +44,7 @@ function terms(text: string): string[] {
   return [...found, term];
 }
 
+const ESCAPED_VALUE = /^(?:[^\\,=]|\\[\\,=])*$/;
 const OPERATOR = /^([^=!]*?)\s*(==|=|!=)([\s\S]*)$/;
 
 /** `metadata.name=x,status.phase!=draft`. `allowed` are the fields the kind can be selected by; null: checked before. */
@@ -61,8 +62,9 @@ export function parseFieldSelector(text: string, allowed: readonly string[] | nu
         message: `fieldSelector: field label not supported: ${JSON.stringify(field)} (${supported})`,
       };
     }
-    const invalid = /\\(?![\\,=])|\\$/.test(value) || /(^|[^\\])=/.test(value.replaceAll("\\\\", ""));
-    if (invalid) return problem(text, `the value of ${field} needs \\, \\= and \\\\ for these characters`);
+    if (!ESCAPED_VALUE.test(value)) {
+      return problem(text, `in the value of ${field} a comma, an equals sign and a backslash need a backslash before`);
+    }
     requirements.push({ field, equals: operator !== "!=", value: value.replace(/\\([\\,=])/g, "$1") });
   }
   return { ok: true, value: { requirements } };
