@@ -73,7 +73,10 @@ function invalid(errors: FieldError[], identity?: Identity): FileOutcome {
 
 function tooLarge(path: string, text: string, form: Form, bytes: number): FileOutcome {
   // A long Markdown document that claims nothing is not our business.
-  if (form === "markdown" && !(splitFrontMatter(text).found === "closed" && claimsToBeResource(text))) return IGNORED;
+  if (form === "markdown") {
+    const split = splitFrontMatter(text);
+    if (split.found === "none" || !claimsToBeResource(split.yaml)) return IGNORED;
+  }
   const message = `the file must be at most ${MAX_FILE_BYTES} bytes, found ${bytes}`;
   return invalid([{ path, line: 1, column: 1, field: "", reason: "FileTooLarge", message }]);
 }

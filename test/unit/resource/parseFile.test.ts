@@ -111,6 +111,11 @@ describe("a file that is no resource", () => {
     ["YAML under .gitstore/ that is something else", ".gitstore/settings.yaml", "theme: dark\n"],
     ["an empty YAML file", ".gitstore/empty.yml", ""],
     ["a very long Markdown document", "book.md", "word ".repeat(200_000)],
+    [
+      "a very long post that shows a resource",
+      "post.md",
+      `---\ntitle: x\n---\napiVersion: v1\n${"word ".repeat(200_000)}`,
+    ],
   ])("is ignored: %s", (_, path, text) => {
     expect(parse(text, path)).toEqual({ outcome: "ignored" });
   });
