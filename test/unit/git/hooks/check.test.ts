@@ -202,7 +202,7 @@ describe("custom kinds", () => {
   });
 
   test("the push's own replaces the one in force", () => {
-    const definitions = [specOf(definition("{ type: object, properties: { size: { type: string } } }"))];
+    const definitions = [specOf(definition("{ type: object, properties: { size: { type: boolean } } }"))];
     expect(check({ files: [object] }, { definitions }).allowed).toBe(false);
     const own = { path: ".gitstore/w.yaml", content: definition() };
     expect(check({ files: [object, own] }, { definitions }).allowed).toBe(true);
