@@ -1,0 +1,148 @@
+/**
+ * `for await (const event of watch({ server, token, namespace, kinds }))`: every change of a namespace, in order, over
+ * one socket that is renewed by itself. Ends by `signal`, by leaving the loop, or by throwing a `WatchError` that no
+ * reconnect heals.
+ */
+import {
+  initialState,
+  type MachineState,
+  type Next,
+  onClose,
+  onConnecting,
+  onFrame,
+  WatchError,
+  type WatchEvent,
+} from "./machine.ts";
+import {
+  protocolsFor,
+  realTimers,
+  type SocketConstructor,
+  type SocketLike,
+  type Timers,
+  WatchSocket,
+} from "./socket.ts";
+
+export { WatchError, type WatchEvent } from "./machine.ts";
+
+export interface WatchOptions {
+  /** `https://edge.example`, or with a path, `https://edge.example/clusters/acme`. */
+  server: string;
+  /** A function is asked again when the server no longer takes the last one. */
+  token: string | (() => string | Promise<string>);
+  namespace: string;
+  /** Kind, plural or `plural.group`; none: every kind but GitEvents. */
+  kinds?: string[];
+  /** Instead of the namespace's stream: the path of one collection. */
+  path?: string;
+  /** Strictly after this; absent or "0": the present state first. */
+  resourceVersion?: string;
+  /** False without a resourceVersion: from now, without the present state. */
+  sendInitialEvents?: boolean;
+  labelSelector?: string;
+  fieldSelector?: string;
+  /** Bytes the server may send unacknowledged, 64 KiB to 1 MiB. */
+  window?: number;
+  /** When the resourceVersion is too old: throw (default), or start again from the present state. */
+  expired?: "fail" | "restart";
+  /** Connections in a row that bring nothing before it throws; default: never. */
+  giveUpAfter?: number;
+  signal?: AbortSignal;
+  /** Told of every cut that is being healed. */
+  onReconnect?: (cut: { why: string; afterMs: number; resourceVersion: string | undefined }) => void;
+  /** For tests and runtimes without a global one. */
+  WebSocket?: SocketConstructor;
+  timers?: Timers;
+  random?: () => number;
+}
+
+const DEFAULT_WINDOW = 256 * 1024;
+
+export async function* watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+  const { signal, timers = realTimers } = options;
+  let state = initialState(options.resourceVersion);
+  let socket: WatchSocket | undefined;
+  const abort = () => socket?.close(1000, "aborted");
+  signal?.addEventListener("abort", abort);
+  try {
+    while (!signal?.aborted) {
+      state = onConnecting(state);
+      socket = await connect(options, state, timers);
+      let closed: { code: number; reason: string } | undefined;
+      while (!closed) {
+        const incoming = await socket.next();
+        if (signal?.aborted) return;
+        if (incoming.got === "close") {
+          closed = incoming;
+          break;
+        }
+        const step = onFrame(state, incoming.frame);
+        if (!step.ok) {
+          closed = { code: 1002, reason: step.fault };
+          socket.close(closed.code, closed.reason);
+          break;
+        }
+        // Acknowledged only when the reader asked for more: until then the server sends at most the window.
+        state = step.state;
+        yield* step.events;
+        socket.taken(incoming.frame.sent);
+      }
+      const cut = onClose(state, closed, closeOptions(options));
+      state = cut.state;
+      await heal(cut.next, state, options, timers);
+    }
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    socket?.close(1000, "the reader left");
+  }
+}
+
+function closeOptions({ token, expired = "fail", giveUpAfter = Number.POSITIVE_INFINITY }: WatchOptions) {
+  return { expired, giveUpAfter, canRenew: typeof token === "function" };
+}
+
+async function connect(options: WatchOptions, state: MachineState, timers: Timers): Promise<WatchSocket> {
+  const token = typeof options.token === "string" ? options.token : await options.token();
+  const Socket = options.WebSocket ?? (globalThis as unknown as { WebSocket?: SocketConstructor }).WebSocket;
+  if (!Socket)
+    throw new WatchError({ code: 501, message: "this runtime has no WebSocket: Node 22 or newer has, or pass one" });
+  const socket: SocketLike = new Socket(watchUrl(options, state.resume), protocolsFor(token));
+  return new WatchSocket(socket, options.window ?? DEFAULT_WINDOW, timers);
+}
+
+export function watchUrl(options: WatchOptions, resume: string | undefined): string {
+  const base = new URL(options.server.replace(/\/+$/, ""));
+  base.protocol = base.protocol === "https:" ? "wss:" : "ws:";
+  const path = options.path ?? `/watch/v1/namespaces/${encodeURIComponent(options.namespace)}`;
+  const query = new URLSearchParams();
+  if (options.path !== undefined) query.set("watch", "1");
+  for (const kind of options.kinds ?? []) query.append("kind", kind);
+  if (resume !== undefined) query.set("resourceVersion", resume);
+  else if (options.sendInitialEvents === false) query.set("sendInitialEvents", "false");
+  for (const name of ["labelSelector", "fieldSelector"] as const) {
+    const value = options[name];
+    if (value) query.set(name, value);
+  }
+  if (options.window !== undefined) query.set("window", String(options.window));
+  const text = query.toString();
+  return `${base.href.replace(/\/+$/, "")}${path}${text === "" ? "" : `?${text}`}`;
+}
+
+async function heal(next: Next, state: MachineState, options: WatchOptions, timers: Timers): Promise<void> {
+  if (next.do === "stop") throw next.error;
+  const random = options.random ?? Math.random;
+  const afterMs = next.do === "renew" ? 0 : next.minMs + Math.floor(random() * next.maxMs);
+  options.onReconnect?.({ why: next.why, afterMs, resourceVersion: state.resume });
+  if (afterMs > 0) await pause(afterMs, timers, options.signal);
+}
+
+async function pause(ms: number, timers: Timers, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      timers.clear(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = timers.set(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
