@@ -26,6 +26,7 @@ export function makeObject(making: Making): { resource: Resource; owners: Record
   const old = making.before ? (JSON.parse(making.before.json) as Resource) : undefined;
   const authored = candidate.resource;
   const specChanged = making.before !== undefined && making.before.meta.specDigest !== candidate.specDigest;
+  const generation = (old?.metadata.generation ?? 0) + (old === undefined || specChanged ? 1 : 0);
   const { labels, annotations } = authored.metadata;
   const owners = { ...making.before?.meta.owners };
   const resource: Resource = {
@@ -38,12 +39,12 @@ export function makeObject(making: Making): { resource: Resource; owners: Record
       ...(annotations && Object.keys(annotations).length > 0 ? { annotations } : {}),
       uid: old?.metadata.uid ?? uuidv7(now, making.random),
       resourceVersion: "",
-      generation: (old?.metadata.generation ?? 0) + (old === undefined || specChanged ? 1 : 0),
+      generation,
       creationTimestamp: old?.metadata.creationTimestamp ?? seconds(now),
       ...(making.revision === undefined ? {} : { revision: making.revision }),
     },
     spec: authored.spec,
-    status: nextStatus(old?.status, making, owners),
+    status: nextStatus(old?.status, making, owners, generation),
     ...(authored.body === undefined ? {} : { body: authored.body }),
   };
   if (old?.metadata.ownerReferences) resource.metadata.ownerReferences = old.metadata.ownerReferences;
@@ -51,7 +52,12 @@ export function makeObject(making: Making): { resource: Resource; owners: Record
 }
 
 /** Status survives a push, condition by condition; only what admission itself observed is merged in. */
-function nextStatus(old: ResourceStatus | undefined, making: Making, owners: Record<string, string>): ResourceStatus {
+function nextStatus(
+  old: ResourceStatus | undefined,
+  making: Making,
+  owners: Record<string, string>,
+  observedGeneration: number,
+): ResourceStatus {
   const { admissionFailure: _, ...kept } = old ?? {};
   const status: ResourceStatus = { observedGeneration: 0, conditions: [], ...kept };
   if (making.kind.catalogue) status.phase ??= "draft";
@@ -59,7 +65,8 @@ function nextStatus(old: ResourceStatus | undefined, making: Making, owners: Rec
     (condition) => (owners[condition.type] ?? ADMISSION_MANAGER) === ADMISSION_MANAGER,
   );
   for (const condition of mine) owners[condition.type] = ADMISSION_MANAGER;
-  status.conditions = mergeConditions(status.conditions ?? [], mine, seconds(making.now)).conditions;
+  const observed = mine.map((condition) => ({ ...condition, observedGeneration }));
+  status.conditions = mergeConditions(status.conditions ?? [], observed, seconds(making.now)).conditions;
   return status;
 }
 

@@ -43,14 +43,15 @@ export interface Window {
   drop(): Promise<void>;
 }
 
-type Timer = (ms: number) => Promise<void>;
+/** Waits, unless it is aborted. */
+type Timer = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export class D1Window implements Window {
   readonly #db: D1Database;
   readonly #ns: string;
   readonly #wait: Timer;
 
-  constructor(db: D1Database, namespace: string, wait: Timer = (ms) => scheduler.wait(ms)) {
+  constructor(db: D1Database, namespace: string, wait: Timer = (ms, signal) => scheduler.wait(ms, { signal })) {
     this.#db = db;
     this.#ns = namespace;
     this.#wait = wait;
@@ -173,9 +174,13 @@ export class D1Window implements Window {
     );
   }
 
-  /** A race does not cancel the call, so the late rejection of the loser is swallowed here. */
+  /**
+   * A race does not cancel the call, so the late rejection of the loser is swallowed here. The timer is: one left
+   * running would keep the object awake, and billed, for its ten seconds after every flush.
+   */
   async #timed<T>(call: Promise<T>): Promise<T> {
-    const late = this.#wait(WINDOW_TIMEOUT_MS).then(() => {
+    const timer = new AbortController();
+    const late = this.#wait(WINDOW_TIMEOUT_MS, timer.signal).then(() => {
       throw new WindowUnavailable(`D1 did not answer within ${WINDOW_TIMEOUT_MS} ms`);
     });
     late.catch(() => undefined);
@@ -185,6 +190,8 @@ export class D1Window implements Window {
     } catch (error) {
       if (error instanceof WindowUnavailable) throw error;
       throw new WindowUnavailable(error instanceof Error ? error.message : String(error), { cause: error });
+    } finally {
+      timer.abort();
     }
   }
 }

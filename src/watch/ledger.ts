@@ -1,3 +1,4 @@
+import { CLUSTER_LEDGER } from "../ledger/api.ts";
 import { GIT_EVENT } from "../ledger/entry.ts";
 import { LedgerObject, type Watching } from "../ledger/ledger.ts";
 import { LedgerSource } from "../ledger/source.ts";
@@ -109,18 +110,13 @@ export class Ledger extends LedgerObject {
         )
         .reduce((sum, bytes) => sum + bytes, 0);
 
-    const snapshotKinds = (open: WatchOpen): KindKey[] =>
-      open.filter.kinds ??
-      core.kinds
-        .registry()
-        .all()
-        .filter(
-          (kind) =>
-            kind.key !== GIT_EVENT &&
-            kind.owner !== "client" &&
-            (kind.scope === "Namespaced") === (core.namespace[0] !== "~"),
-        )
-        .map((kind) => kind.key);
+    const scope = (): string => (core.namespace === CLUSTER_LEDGER ? "Cluster" : "Namespaced");
+    const snapshotKinds = (open: WatchOpen): KindKey[] => {
+      if (open.filter.kinds) return open.filter.kinds;
+      const kinds = core.kinds.registry().all();
+      const shown = kinds.filter((kind) => kind.key !== GIT_EVENT && kind.owner !== "client" && kind.scope === scope());
+      return [...new Set(shown.map((kind) => kind.key))]; // a custom kind is there once for each version it serves
+    };
 
     return {
       async upgrade(request) {

@@ -1,17 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { bindings, controlsOfLedger, headOf, must, newLedger, productText, push, runAlarm } from "../support/ledger.ts";
+import { random } from "../support/random.ts";
 
 const PRODUCT = "Product.catalog.gitstore.dev";
-
-/** A small seeded generator, so that a failure names a history that can be run again. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return Math.floor((state / 2_147_483_648) * below);
-  };
-}
 
 describe("a list", () => {
   it("is exactly the state at its RV, page by page, whatever is written meanwhile", async () => {
