@@ -67,7 +67,7 @@ export function planMoves(
     const target = to?.oid ?? null;
     const chain = findChain(old, target, hintsOf(ref, hints));
     const proven = chain?.every((hint) => hint.after === null || hint.after === target || exists(hint.after)) ?? false;
-    const steps: (Hint | null)[] = chain !== null && proven ? chain : [announcing(target, hintsOf(ref, hints))];
+    const steps: (Hint | null)[] = chain !== null && proven ? chain : [announcing(old, target, hintsOf(ref, hints))];
     let before = old;
     steps.forEach((hint, index) => {
       const last = index === steps.length - 1;
@@ -118,8 +118,11 @@ function hintsOf(ref: string, hints: readonly Hint[]): Hint[] {
   return hints.filter((hint) => hint.ref === ref).sort((a, b) => a.seq - b.seq);
 }
 
-function announcing(target: string | null, hints: Hint[]): Hint | null {
-  return hints.findLast((hint) => hint.after === target) ?? null;
+function announcing(from: string | null, target: string | null, hints: Hint[]): Hint | null {
+  const exact = hints.findLast((hint) => hint.after === target && hint.before !== target);
+  // GitHub's `create` and `delete` tell no oids: they fit where the ref came or went.
+  const untold = hints.findLast((hint) => hint.before === null && hint.after === null);
+  return exact ?? ((from === null) !== (target === null) ? (untold ?? null) : null);
 }
 
 /** The shortest chain of deliveries from one oid to the other; of equals, the one that arrived first. */
@@ -129,7 +132,7 @@ function findChain(from: string | null, to: string | null, hints: Hint[]): Hint[
   for (const at of queue) {
     if (at === to) break;
     for (const hint of hints) {
-      if (hint.before !== at || reached.has(hint.after)) continue;
+      if (hint.before !== at || hint.before === hint.after || reached.has(hint.after)) continue;
       reached.set(hint.after, hint);
       queue.push(hint.after);
     }
