@@ -4,8 +4,8 @@ import { standardHeaders, verifyDelivery } from "../../../src/git/webhooks/index
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Response(bytes).body?.pipeThrough(new CompressionStream("gzip"));
+async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Response(bytes as Uint8Array<ArrayBuffer>).body?.pipeThrough(new CompressionStream("gzip"));
   return new Uint8Array(await new Response(stream ?? null).arrayBuffer());
 }
 
