@@ -1,4 +1,6 @@
 /** Repositories: what their object follows, and the subresources `sync`, `syncs/{id}`, `rotate-secret` and `info`. */
+
+import { durationMs } from "../auth/duration.ts";
 import { ledgerOf, repositoryOf } from "../config.ts";
 import type { Answer } from "../git/api.ts";
 import type { Written } from "../ledger/api.ts";
@@ -6,7 +8,6 @@ import type { Resource } from "../resource/types.ts";
 import { log } from "../telemetry/log.ts";
 import { readOptions } from "./body.ts";
 import { type AppContext, authorize } from "./context.ts";
-import { durationMs } from "./duration.ts";
 import { type Place, requireInCluster } from "./kinds.ts";
 import {
   badRequest,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../../../package.json" with { type: "json" };
+import { durationMs } from "../../../src/auth/duration.ts";
 import { parseRevocation } from "../../../src/http/admin.ts";
-import { durationMs } from "../../../src/http/duration.ts";
 import { eventsQuery } from "../../../src/http/events.ts";
 import { acceptsJson } from "../../../src/http/negotiate.ts";
 import { parseKubePath } from "../../../src/http/target.ts";
