@@ -17,7 +17,7 @@ import { noFaults, type Storage } from "./storage.ts";
 /** Of one request to the remote, until its last byte. */
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Of a pack's objects, unpacked: an object shares 128 MB with others of its class. */
-const MAX_INFLATED_BYTES = 96 * 1_048_576;
+const MAX_INFLATED_BYTES = 64 * 1_048_576;
 
 export class RepositoryObject extends DurableObject<Env> implements RepositoryApi {
   readonly #engine: RepositoryEngine;
@@ -59,8 +59,11 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
     return this.#engine.info();
   }
 
-  remove() {
-    return this.#engine.remove();
+  async remove() {
+    const answer = await this.#engine.remove();
+    // An object with nothing stored ceases to exist, and is no longer paid for.
+    await this.ctx.storage.deleteAll();
+    return answer;
   }
 }
 

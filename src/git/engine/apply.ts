@@ -29,7 +29,8 @@ export class Brake {
   static readonly MIN_DELETES = 100;
   readonly #resources: number;
   readonly #isAllowed: (push: PushHeader) => boolean;
-  #deleted = 0;
+  /** By push, so that one that is planned again counts once. */
+  readonly #deletes = new Map<string, number>();
 
   constructor(resources: number, isAllowed: (push: PushHeader) => boolean) {
     this.#resources = resources;
@@ -38,11 +39,13 @@ export class Brake {
 
   /** Throws `MassDeletion` where the push must wait. */
   check(push: PushHeader, deletes: number): void {
-    const total = this.#deleted + deletes;
+    const key = `${push.ref} ${push.move}`;
+    let total = deletes;
+    for (const [other, others] of this.#deletes) if (other !== key) total += others;
     if (deletes > 0 && total > Brake.MIN_DELETES && total > this.#resources / 2 && !this.#isAllowed(push)) {
       throw new MassDeletion(push.ref, deletes, this.#resources);
     }
-    this.#deleted = total;
+    this.#deletes.set(key, deletes);
   }
 }
 
@@ -91,7 +94,7 @@ function emptyPlan(): ChangePlan {
 /** Null when all are applied; else the chunk that was too large. */
 async function sendAll(
   context: ApplyContext,
-  chunks: PushChunk[],
+  chunks: Iterable<PushChunk>,
   ancestry: Record<string, boolean>,
 ): Promise<{ next: number } | null> {
   for (const chunk of chunks) {

@@ -3,16 +3,25 @@ import type { LedgerApi } from "../../ledger/api.ts";
 import type { KindRegistry } from "../../resource/kind.ts";
 import { registryWith } from "../../resource/registry.ts";
 import type { JsonObject, KindKey } from "../../resource/types.ts";
-import { type ChangePlan, changedPaths, contestedPaths, pathsToLookAtAgain, planChanges } from "../plan/changes.ts";
-import type { Outcome } from "../plan/claims.ts";
+import {
+  type ChangePlan,
+  changedPaths,
+  contestedPaths,
+  type PlanOp,
+  pathsToLookAtAgain,
+  planChanges,
+} from "../plan/changes.ts";
+import { type Outcome, planned } from "../plan/claims.ts";
 import { type BranchIndex, branchIndex, listTree, type TreeListing } from "../plan/files.ts";
 import { GitRemoteError } from "../remote/errors.ts";
 import { ledgerValue } from "./errors.ts";
 import type { MoveObjects } from "./objects.ts";
-import { DEFINITION, definedKind, mayDefine, type ReadFile } from "./read.ts";
+import { DEFINITION, definedKind, mayDefine, type ReadFile, type Reading } from "./read.ts";
 
 /** Of a push, and so of a first look: more is refused as a whole (contract, events: Limit). */
 export const MAX_CHANGED_FILES = 100_000;
+/** Of files whose candidates are kept from reading to sending; those of more are read once more when they are sent. */
+const KEPT_BYTES = 4 * 1_048_576;
 const INDEX_PAGE = 5_000;
 
 export interface BranchContext {
@@ -48,7 +57,9 @@ export async function planTip(context: BranchContext, objects: MoveObjects): Pro
   await reader.read(changed);
   if (reader.newKinds.size > 0) await reader.readAgain(index, pathsToLookAtAgain(index, tree, reader.newKinds));
   await reader.read(contestedPaths(index, tree, reader.outcomes));
-  return planChanges(index, tree, reader.outcomes);
+  const plan = planChanges(index, tree, reader.outcomes);
+  for (const item of plan.items) if (reader.bringsKind(item.op)) item.bringsKind = true;
+  return plan;
 }
 
 class TreeReader {
@@ -59,6 +70,8 @@ class TreeReader {
   readonly #objects: MoveObjects;
   readonly #tree: TreeListing;
   #registry: KindRegistry | undefined;
+  readonly #inForce = new Set<KindKey>();
+  #kept = 0;
 
   constructor(context: BranchContext, objects: MoveObjects, tree: TreeListing) {
     this.#context = context;
@@ -72,6 +85,7 @@ class TreeReader {
     for (const text of ledgerValue(await this.#context.ledger.definitions()).specs) {
       const spec = JSON.parse(text) as JsonObject;
       specs.set(definedKind(spec), spec);
+      this.#inForce.add(definedKind(spec));
     }
     this.#registry = registryWith([...specs.values()].map((spec) => ({ spec })));
     await this.read(paths);
@@ -82,13 +96,18 @@ class TreeReader {
         this.outcomes.delete(path);
         continue;
       }
-      if (outcome.candidate.identity.kind !== DEFINITION) continue;
-      const { spec } = outcome.candidate.resource;
+      if (outcome.identity.kind !== DEFINITION) continue;
+      const { spec } = outcome.candidate().resource;
       const kind = definedKind(spec);
       specs.set(kind, spec);
       this.newKinds.add(kind);
     }
     this.#registry = registryWith([...specs.values()].map((spec) => ({ spec })));
+  }
+
+  bringsKind(op: PlanOp): boolean {
+    if (op.op !== "upsert" || op.identity.kind !== DEFINITION) return false;
+    return !this.#inForce.has(definedKind(op.candidate().resource.spec));
   }
 
   async read(paths: readonly string[]): Promise<void> {
@@ -117,6 +136,20 @@ class TreeReader {
   }
 
   #outcome(path: string): Outcome {
+    const reading = this.#readFile(path);
+    if (reading.outcome !== "resource") return reading;
+    const { candidate } = reading;
+    this.#kept += this.#objects.get(this.#blob(path))?.data.length ?? 0;
+    if (this.#kept <= KEPT_BYTES) return { outcome: "resource", ...planned(candidate, () => candidate) };
+    const again = () => {
+      const second = this.#readFile(path);
+      if (second.outcome !== "resource") throw new Error(`${path} was a resource, and is ${second.outcome}`);
+      return second.candidate;
+    };
+    return { outcome: "resource", ...planned(candidate, again) };
+  }
+
+  #readFile(path: string): Reading {
     const object = this.#objects.get(this.#blob(path));
     if (object === undefined || this.#registry === undefined) throw new Error(`${path} was not fetched`);
     return this.#context.read(path, object.data, this.#registry);

@@ -3,7 +3,7 @@ import type { IndexEntry } from "../../ledger/api.ts";
 import { registryWith } from "../../resource/registry.ts";
 import type { Identity, JsonObject } from "../../resource/types.ts";
 import type { ChangePlan, PlanItem } from "../plan/changes.ts";
-import { identityKey } from "../plan/claims.ts";
+import { identityKey, planned } from "../plan/claims.ts";
 import type { BranchIndex } from "../plan/files.ts";
 import { inOrder } from "../plan/order.ts";
 import type { GitRemote } from "../remote/remote.ts";
@@ -100,7 +100,8 @@ class Fallbacks {
       const outcome = this.#readFile(path, await this.#blob(commit, oid));
       const parsed = outcome.outcome === "resource" ? outcome.candidate : null;
       if (parsed === null || identityKey(parsed.identity) !== identityKey(identity)) continue;
-      return { op: { op: "upsert", path, blob: oid, candidate: parsed }, rows: [], heldBy: { branch, commit } };
+      const op = { op: "upsert" as const, path, blob: oid, ...planned(parsed, () => parsed) };
+      return { op, rows: [], heldBy: { branch, commit } };
     }
     return null;
   }

@@ -94,6 +94,7 @@ export class RepositoryEngine implements RepositoryApi {
     const { inbox, clock } = this.#deps;
     const settings = inbox.settings();
     if (settings === null) return NOT_REGISTERED;
+    await this.#ensureArmed();
     const { namespace, name, uid, provider } = settings;
     const time = (ms: number) => new Date(ms).toISOString();
     const value: RepositoryInfo = {
@@ -116,6 +117,12 @@ export class RepositoryEngine implements RepositoryApi {
     if (lastPollAt > 0) value.lastPollAt = time(lastPollAt);
     if (nextPollAt > 0) value.nextPollAt = time(nextPollAt);
     return { ok: true, value };
+  }
+
+  /** An alarm can be lost by the platform; whoever looks at the repository finds it polled again. */
+  async #ensureArmed(): Promise<void> {
+    const { alarm, clock } = this.#deps;
+    if (this.#waking === undefined && (await alarm.get()) === null) await alarm.set(clock());
   }
 
   async remove(): Promise<Answer<Record<string, never>>> {

@@ -1,12 +1,18 @@
 /** Reads files into outcomes: the parse and schema stages of admission, and the kinds that a push itself defines. */
-import type { AdmissionDecision, AdmissionRequest } from "../../admission/types.ts";
+import type { AdmissionDecision, AdmissionRequest, Stage } from "../../admission/types.ts";
 import type { KindRegistry } from "../../resource/kind.ts";
 import { notUtf8 } from "../../resource/parse.ts";
-import type { KindKey } from "../../resource/types.ts";
-import type { Outcome } from "../plan/claims.ts";
+import type { Candidate, FieldError, Identity, KindKey } from "../../resource/types.ts";
 
-/** A file's outcome under a registry; `bytes` as Git has them. */
-export type ReadFile = (path: string, bytes: Uint8Array, registry: KindRegistry) => Outcome;
+/** What the stages parse and schema say of a file. */
+export type Reading =
+  | { outcome: "ignored" }
+  | { outcome: "resource"; candidate: Candidate }
+  /** `identity` is there when kind and name could still be read. */
+  | { outcome: "invalid"; identity?: Identity; stage: Stage; errors: FieldError[] };
+
+/** Reads a file under a registry; `bytes` as Git has them. */
+export type ReadFile = (path: string, bytes: Uint8Array, registry: KindRegistry) => Reading;
 
 export function admissionReader(
   admit: (request: AdmissionRequest) => AdmissionDecision,
@@ -34,7 +40,7 @@ export function admissionReader(
       return { outcome: "resource", candidate: decision.candidate };
     }
     const errors = decision.errors.map((error) => ({ ...error, path: error.path ?? path }));
-    const refused: Outcome = { outcome: "invalid", stage: decision.stage ?? "parse", errors };
+    const refused: Reading = { outcome: "invalid", stage: decision.stage ?? "parse", errors };
     if (decision.identity !== undefined) refused.identity = decision.identity;
     return refused;
   };

@@ -2,15 +2,21 @@
 import type { Stage } from "../../admission/types.ts";
 import type { IndexEntry, PushOp } from "../../ledger/api.ts";
 import type { FieldError, Identity, KindKey } from "../../resource/types.ts";
-import { type Claim, claims, isAffected, type Outcomes } from "./claims.ts";
+import { type Claim, claims, isAffected, type Outcome, type Outcomes, type PlannedResource } from "./claims.ts";
 import type { BranchIndex, TreeListing } from "./files.ts";
 import { inOrder } from "./order.ts";
 
+export type PlanOp =
+  | ({ op: "upsert"; path: string; blob: string } & PlannedResource)
+  | Exclude<PushOp, { op: "upsert" }>;
+
 /** One op with everything that must travel in its transaction. */
 export interface PlanItem {
-  op: PushOp;
+  op: PlanOp;
   parsed?: { kind: string; name: string; path: string; blob: string };
   rows: IndexEntry[];
+  /** A definition of a kind that is not in force yet. Objects of it follow in a later transaction. */
+  bringsKind?: boolean;
   /** The other branch's version that a deleted branch's resource goes back to. */
   heldBy?: { branch: string; commit: string };
 }
@@ -114,7 +120,7 @@ class Planner {
     }
     const { first, last, files } = this.#rowsWithoutOps();
     const items = inOrder(this.#items);
-    const count = (op: PushOp["op"]) => items.filter((item) => item.op.op === op).length;
+    const count = (op: PlanOp["op"]) => items.filter((item) => item.op.op === op).length;
     return { items, first, last, changed: { files, resources: count("upsert"), deleted: count("delete") } };
   }
 
@@ -122,13 +128,9 @@ class Planner {
     const outcome = this.#outcomes.get(path);
     const blob = this.#tree.files.get(path) ?? "";
     if (outcome?.outcome === "resource") {
-      const { candidate } = outcome;
-      const parsed = { kind: candidate.resource.kind, name: candidate.identity.name, path, blob };
-      this.#items.push({
-        op: { op: "upsert", path, blob, candidate },
-        parsed,
-        rows: [this.#row(path, claim.identity)],
-      });
+      const { outcome: _, ...resource } = outcome;
+      const op = { op: "upsert" as const, path, blob, ...resource };
+      this.#items.push({ op, parsed: parsedOf(path, blob, outcome), rows: [this.#row(path, claim.identity)] });
       this.#settled.add(path);
     } else if (outcome?.outcome === "invalid") this.#fail(path, outcome, claim.identity);
   }
@@ -149,7 +151,7 @@ class Planner {
       rows: [this.#row(path, row)],
     };
     if (outcome?.outcome === "resource" && this.#index.files.get(path)?.oid !== blob) {
-      item.parsed = { kind: outcome.candidate.resource.kind, name: outcome.candidate.identity.name, path, blob };
+      item.parsed = parsedOf(path, blob, outcome);
     }
     this.#items.push(item);
     this.#settled.add(path);
@@ -193,6 +195,10 @@ class Planner {
     }
     return { first, last, files };
   }
+}
+
+function parsedOf(path: string, blob: string, { kind, identity }: Extract<Outcome, { outcome: "resource" }>) {
+  return { kind, name: identity.name, path, blob };
 }
 
 function duplicate(path: string, identity: Identity, paths: string[]): FieldError {

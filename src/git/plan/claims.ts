@@ -6,12 +6,35 @@ import type { Stage } from "../../admission/types.ts";
 import type { Candidate, FieldError, Identity } from "../../resource/types.ts";
 import type { BranchIndex, TreeListing } from "./files.ts";
 
-/** What admission's stages parse and schema said of a file. */
+/**
+ * What a file gives, as far as a plan needs it. A candidate is made when its op is sent: those of a large tree, all at
+ * once, are more than an object's memory.
+ */
 export type Outcome =
   | { outcome: "ignored" }
-  | { outcome: "resource"; candidate: Candidate }
+  | ({ outcome: "resource" } & PlannedResource)
   /** `identity` is there when kind and name could still be read. */
   | { outcome: "invalid"; identity?: Identity; stage: Stage; errors: FieldError[] };
+
+export interface PlannedResource {
+  identity: Identity;
+  /** The kind's short name, `Product`. */
+  kind: string;
+  /** The object that a category names as its parent. */
+  parent?: Identity;
+  candidate: () => Candidate;
+}
+
+/** A candidate, kept or not as `candidate` decides, as a plan sees it. */
+export function planned(parsed: Candidate, candidate: () => Candidate): PlannedResource {
+  const parent = parsed.references.find((reference) => reference.role === "parent");
+  return {
+    identity: parsed.identity,
+    kind: parsed.resource.kind,
+    candidate,
+    ...(parent !== undefined && { parent: { kind: parent.kind, name: parent.name } }),
+  };
+}
 
 export interface Claim {
   identity: Identity;
@@ -46,7 +69,7 @@ export function claims(index: BranchIndex, tree: Pick<TreeListing, "files">, out
     const outcome = outcomes.get(path);
     if (outcome === undefined) {
       if (before !== null) of(before).declared.push(path);
-    } else if (outcome.outcome === "resource") of(outcome.candidate.identity).declared.push(path);
+    } else if (outcome.outcome === "resource") of(outcome.identity).declared.push(path);
     else if (outcome.outcome === "invalid") {
       if (outcome.identity !== undefined) of(outcome.identity).declared.push(path);
       else if (before !== null) of(before).inferred.push(path);

@@ -1,11 +1,12 @@
 /** The order in which a push's ops are applied: deletes, then creates and updates, what is referred to before what refers. */
 import type { PlanItem } from "./changes.ts";
+import { identityKey } from "./claims.ts";
 
 const KIND_ORDER = ["CustomResourceDefinition", "File", "CategoryTaxonomy", "Product", "ProductVariant", "Collection"];
 
 function rank(item: PlanItem): number {
   const { op } = item;
-  const key = op.op === "upsert" ? op.candidate.identity.kind : op.identity?.kind;
+  const key = op.identity?.kind;
   if (key === undefined) return KIND_ORDER.length + 1;
   const at = KIND_ORDER.indexOf(key.split(".")[0] ?? "");
   // Custom kinds may be named like core ones; only core groups rank with those.
@@ -26,16 +27,9 @@ export function inOrder(items: readonly PlanItem[]): PlanItem[] {
 /** How many of its ancestors each item has in the same push; a cycle ends the count, for the ledger to report. */
 function parentDepths(items: readonly PlanItem[]): Map<PlanItem, number> {
   const byName = new Map<string, PlanItem>();
-  const parentOf = (item: PlanItem) => {
-    if (item.op.op !== "upsert") return undefined;
-    const { candidate } = item.op;
-    const parent = candidate.references.find((reference) => reference.role === "parent");
-    return parent && byName.get(`${parent.kind}/${parent.name}`);
-  };
-  for (const item of items) {
-    if (item.op.op === "upsert")
-      byName.set(`${item.op.candidate.identity.kind}/${item.op.candidate.identity.name}`, item);
-  }
+  const parentOf = ({ op }: PlanItem) =>
+    op.op === "upsert" && op.parent !== undefined ? byName.get(identityKey(op.parent)) : undefined;
+  for (const item of items) if (item.op.op === "upsert") byName.set(identityKey(item.op.identity), item);
   const depths = new Map<PlanItem, number>();
   for (const start of items) {
     const chain: PlanItem[] = [];

@@ -76,7 +76,8 @@ export function httpRemote(options: RemoteOptions): GitRemote {
         if (response.pack === null) throw new GitRemoteError("BadResponse", "the server sent no pack");
       }
       const pack = concat(response.pack);
-      response.pack.length = 0;
+      // So that the pieces and the whole are not both kept while it is unpacked.
+      response.pack = null;
       const objects = decodePack(pack, limits);
       return { get: (oid) => objects.get(oid), size: objects.size, common };
     },

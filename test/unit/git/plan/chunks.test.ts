@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { ChangePlan, PlanItem } from "../../../../src/git/plan/changes.ts";
-import { cutIntoChunks } from "../../../../src/git/plan/chunks.ts";
+import * as chunks from "../../../../src/git/plan/chunks.ts";
 import type { PushHeader } from "../../../../src/ledger/api.ts";
 
+const cutIntoChunks = (...args: Parameters<typeof chunks.cutIntoChunks>) => [...chunks.cutIntoChunks(...args)];
 const push = { ref: "refs/heads/main" } as PushHeader;
 const identity = (name: string) => ({ kind: "Product.catalog.gitstore.dev", name });
 const remove = (path: string): PlanItem => ({
