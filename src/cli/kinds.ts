@@ -1,11 +1,12 @@
 /** What a user calls a kind, and how its objects are shown. */
 import type { Client, List } from "../client/http.ts";
-import type { KindDef, KindRegistry } from "../resource/kind.ts";
+import type { KindDef, KindRegistry, PrinterColumn } from "../resource/kind.ts";
 import { coreRegistry, registryWith } from "../resource/registry.ts";
 import type { Resource } from "../resource/types.ts";
 import { UsageError } from "./exit.ts";
 import { ageOf } from "./io.ts";
 
+const AGE: PrinterColumn = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
 const DEFINITIONS = { group: "apiextensions.gitstore.dev", version: "v1beta1", plural: "customresourcedefinitions" };
 
 /** A core kind, or one of the namespace's own. */
@@ -39,13 +40,14 @@ export function pathTo(kind: KindDef, namespace: string | undefined, name?: stri
 }
 
 export function tableOf(kind: KindDef, objects: List["items"], now: number): { columns: string[]; rows: string[][] } {
-  const columns = kind.printerColumns.filter(({ priority }) => !priority);
+  const own = kind.printerColumns.filter(({ priority }) => !priority);
+  // A custom kind says which columns it has; kubectl adds the age where it says nothing at all.
+  const columns = own.length > 0 ? own : [AGE];
   return {
-    columns: ["NAME", ...columns.map(({ name }) => name.toUpperCase()), "AGE"],
+    columns: ["NAME", ...columns.map(({ name }) => name.toUpperCase())],
     rows: objects.map((object) => [
       object.metadata.name,
       ...columns.map(({ jsonPath, type }) => cell(object, jsonPath, type, now)),
-      ageOf(object.metadata.creationTimestamp, now),
     ]),
   };
 }

@@ -100,7 +100,8 @@ export async function handleRepositorySubresource(c: AppContext, place: Place): 
   switch (subresource) {
     case "sync": {
       const options = await readOptions(c.req.raw);
-      return c.json(answered(await repository.sync({ allowMassDelete: options.allowMassDelete === true }), name), 202);
+      const allowMassDelete = options.allowMassDelete === true || c.req.query("allowMassDelete") === "true";
+      return c.json(answered(await repository.sync({ allowMassDelete }), name), 202);
     }
     case "syncs":
       return c.json(answered(await repository.syncState(rest ?? ""), name));

@@ -3,7 +3,7 @@
 import { type WatchRequest, watchCollection } from "../watch/http.ts";
 import { isUpgrade, refuseUpgrade } from "../watch/refuse.ts";
 import type { ParameterError } from "../watch/start.ts";
-import { badRequest, invalidListOptions, notImplemented, type Status, statusResponse } from "./status.ts";
+import { badRequest, invalidListOptions, type Status, statusResponse } from "./status.ts";
 
 export async function openWatch(watch: WatchRequest): Promise<Response> {
   const answer = await watchCollection(watch);
@@ -24,5 +24,5 @@ export function refuseWatch(request: Request, status: Status): Response {
 
 function statusOfParameter({ code, field, message }: ParameterError): Status {
   if (code === 422) return invalidListOptions(field, "Invalid", message);
-  return code === 501 ? notImplemented(`${field}: ${message}`) : badRequest(`${field}: ${message}`);
+  return badRequest(`${field}: ${message}`);
 }
