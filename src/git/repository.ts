@@ -12,7 +12,7 @@ import { readCredentials } from "./remote/credentials.ts";
 import { type GitRemote, httpRemote } from "./remote/remote.ts";
 import { sealer } from "./sealing.ts";
 import type { Settings } from "./settings.ts";
-import { noFaults, type Storage } from "./storage.ts";
+import { type Faults, noFaults, type Storage } from "./storage.ts";
 
 /** Of one request to the remote, until its last byte. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -24,7 +24,19 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#engine = new RepositoryEngine(dependencies(ctx, env));
+    this.#engine = new RepositoryEngine(this.#dependencies());
+  }
+
+  protected now(): number {
+    return Date.now();
+  }
+
+  protected faults(): Faults {
+    return noFaults;
+  }
+
+  protected fetchRemote(url: string, init: RequestInit): Promise<Response> {
+    return fetch(url, init);
   }
 
   override async alarm(): Promise<void> {
@@ -65,40 +77,44 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
     await this.ctx.storage.deleteAll();
     return answer;
   }
-}
 
-function dependencies(ctx: DurableObjectState, env: Env): EngineDeps {
-  const storage = ctx.storage as unknown as Storage;
-  const clock = () => Date.now();
-  return {
-    inbox: new Inbox(storage),
-    ledgerOf: (namespace) => ledgerOf(env, namespace),
-    remoteFor: (settings) => remoteFor(env, settings),
-    readFor: (settings) => admissionReader(admit, settings.namespace, clock),
-    sealer: sealer(env.SEALING_KEY, randomBytes),
-    alarm: {
-      get: () => ctx.storage.getAlarm(),
-      set: (at) => ctx.storage.setAlarm(at),
-      clear: () => ctx.storage.deleteAlarm(),
-    },
-    clock,
-    random: { bytes: randomBytes, fraction: () => Math.random() },
-    faults: noFaults,
-    log: (message, fields) => log("warn", message, fields),
-  };
-}
+  #dependencies(): EngineDeps {
+    const { ctx, env } = this;
+    const clock = () => this.now();
+    return {
+      inbox: new Inbox(ctx.storage as unknown as Storage),
+      ledgerOf: (namespace) => ledgerOf(env, namespace),
+      remoteFor: (settings) => this.#remoteFor(settings),
+      readFor: (settings) => admissionReader(admit, settings.namespace, clock),
+      sealer: sealer(env.SEALING_KEY, randomBytes),
+      alarm: {
+        get: () => ctx.storage.getAlarm(),
+        set: (at) => ctx.storage.setAlarm(at),
+        clear: () => ctx.storage.deleteAlarm(),
+      },
+      clock,
+      random: { bytes: randomBytes, fraction: () => Math.random() },
+      faults: this.faults(),
+      log: (message, fields) => log("warn", message, fields),
+    };
+  }
 
-function remoteFor(env: Env, settings: Settings): GitRemote {
-  const { ALLOW_PRIVATE_GIT, GIT_FETCH_MAX_BYTES, GIT_FETCH_MAX_OBJECTS } = requireConfig(env);
-  const { credentialsRef, namespace, url } = settings;
-  return httpRemote({
-    url,
-    rules: { allowPrivate: ALLOW_PRIVATE_GIT },
-    credentials: credentialsRef === undefined ? null : readCredentials(env, credentialsRef, namespace),
-    fetch: (input, init) => fetch(input, init),
-    timeoutMs: REQUEST_TIMEOUT_MS,
-    limits: { maxBytes: GIT_FETCH_MAX_BYTES, maxObjects: GIT_FETCH_MAX_OBJECTS, maxInflatedBytes: MAX_INFLATED_BYTES },
-  });
+  #remoteFor(settings: Settings): GitRemote {
+    const { ALLOW_PRIVATE_GIT, GIT_FETCH_MAX_BYTES, GIT_FETCH_MAX_OBJECTS } = requireConfig(this.env);
+    const { credentialsRef, namespace, url } = settings;
+    return httpRemote({
+      url,
+      rules: { allowPrivate: ALLOW_PRIVATE_GIT },
+      credentials: credentialsRef === undefined ? null : readCredentials(this.env, credentialsRef, namespace),
+      fetch: (input, init) => this.fetchRemote(input, init),
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      limits: {
+        maxBytes: GIT_FETCH_MAX_BYTES,
+        maxObjects: GIT_FETCH_MAX_OBJECTS,
+        maxInflatedBytes: MAX_INFLATED_BYTES,
+      },
+    });
+  }
 }
 
 function randomBytes(count: number): Uint8Array {

@@ -4,7 +4,7 @@
  * Nothing of a look has to survive it. Whatever was not applied when a look ends, however it ends, is found again by
  * the next one from the refs and the ledger's state.
  */
-import type { GitState, LedgerApi, PushHeader } from "../../ledger/api.ts";
+import type { AppliedRef, GitState, LedgerApi, PushHeader } from "../../ledger/api.ts";
 import type { StoredSync } from "../inbox.ts";
 import { type Hint, type Move, planMoves, refTypeOf, shortName, stepsBetween } from "../plan/moves.ts";
 import { GitRemoteError } from "../remote/errors.ts";
@@ -84,11 +84,17 @@ async function listRefs(remote: GitRemote): Promise<RefList> {
   return { head: list.head, refs };
 }
 
+/** Refs that a sync lists: a row of more would be over what SQLite takes in production (2 MB). */
+const MAX_SYNC_REFS = 5_000;
+
 function observeSync(deps: EngineDeps, sync: StoredSync, { refs }: RefList): void {
   sync.observed = true;
-  sync.refs = refs.map(({ name, oid }) => ({ ref: name, oid, applied: false }));
+  sync.refs = refs.slice(0, MAX_SYNC_REFS).map(({ name, oid }) => ({ ref: name, oid, applied: false }));
   deps.inbox.saveSync(sync);
 }
+
+/** Each costs a question to the ledger. */
+const MAX_RECHECKED_BRANCHES = 20;
 
 class Looker {
   readonly failures = new Map<string, Error>();
@@ -207,31 +213,41 @@ class Looker {
 
   /**
    * A change of `spec.branches` moves no ref, and still brings files in or takes them out: a push whose `old` is its
-   * `new`. Whether the index follows the patterns is asked of the ledger once after each change of them.
+   * `new`. Whether the index follows the patterns is asked of the ledger after each change of them; for the few
+   * branches that match, after each change of the Repository too, so that a restored ledger is completed.
    */
   async followPatterns(observation: Observation): Promise<void> {
     const { inbox } = this.#deps;
-    const wanted = JSON.stringify([this.#settings.uid, this.#settings.branches]);
-    if (inbox.meta("appliedBranches") === wanted) return;
     const state = ledgerValue(await this.#ledger.gitState(this.#settings.name));
+    const [patterns, version] = [
+      JSON.stringify([this.#settings.uid, this.#settings.branches]),
+      state.repository.resourceVersion,
+    ];
+    const known = inbox.meta("appliedBranches")?.split("\n") ?? [];
+    if (known[0] === patterns && known[1] === version) return;
+    const branches = state.refs.filter(
+      ({ ref, oid }) => oid !== null && refTypeOf(ref) === "branch" && !this.failures.has(ref),
+    );
+    const matching = branches.filter(({ ref }) => policyOf(this.#settings, ref, "branch").matched);
+    const asked = known[0] !== patterns ? branches : matching.length <= MAX_RECHECKED_BRANCHES ? matching : [];
     const context = this.#context(state, this.#brake(state, observation.syncs));
-    for (const { ref, oid, move } of state.refs) {
-      if (oid === null || refTypeOf(ref) !== "branch" || this.failures.has(ref)) continue;
-      await this.#attempt(ref, async () => {
-        const policy = policyOf(this.#settings, ref, "branch");
-        if (policy.matched === (await this.#hasIndex(ref))) return;
-        const still = { ref, refType: "branch" as const, old: oid, new: oid, move, hint: null };
-        const facts = { forced: false, peeled: oid, observedAt: observation.at };
-        if (!policy.matched) {
-          await applyPush(context, pushHeader(this.#settings, still, { ...facts, baseline: false, commit: null }));
-          return;
-        }
-        const objects = await MoveObjects.load(this.#remote, oid, null);
-        const commit = objects.commit();
-        await applyPush(context, pushHeader(this.#settings, still, { ...facts, baseline: true, commit }), { objects });
-      });
+    for (const branch of asked)
+      await this.#attempt(branch.ref, () => this.#followPattern(context, branch, observation.at));
+    if (this.failures.size === 0) inbox.setMeta("appliedBranches", `${patterns}\n${version}`);
+  }
+
+  async #followPattern(context: ApplyContext, { ref, oid, move }: AppliedRef, observedAt: number): Promise<void> {
+    const policy = policyOf(this.#settings, ref, "branch");
+    if (oid === null || policy.matched === (await this.#hasIndex(ref))) return;
+    const still = { ref, refType: "branch" as const, old: oid, new: oid, move, hint: null };
+    const facts = { forced: false, peeled: oid, observedAt };
+    if (!policy.matched) {
+      await applyPush(context, pushHeader(this.#settings, still, { ...facts, baseline: false, commit: null }));
+      return;
     }
-    if (this.failures.size === 0) inbox.setMeta("appliedBranches", wanted);
+    const objects = await MoveObjects.load(this.#remote, oid, null);
+    const commit = objects.commit();
+    await applyPush(context, pushHeader(this.#settings, still, { ...facts, baseline: true, commit }), { objects });
   }
 
   async #hasIndex(ref: string): Promise<boolean> {
@@ -249,7 +265,8 @@ class Looker {
   }
 
   #context(state: GitState, brake: Brake): ApplyContext {
-    const { deps, counts } = { deps: this.#deps, counts: this.counts };
+    const deps = this.#deps;
+    const { counts } = this;
     const commits = new Map(state.refs.map(({ ref, peeled }) => [ref, peeled]));
     return {
       ledger: this.#ledger,

@@ -34,13 +34,22 @@ export class MoveObjects {
    */
   static async load(remote: GitRemote, commit: string, base: string | null): Promise<MoveObjects> {
     const objects = new MoveObjects(remote, commit);
-    if (base !== null && base !== commit) {
-      const store = await remote.fetch({ wants: [commit], haves: [base] });
-      objects.#forced = !reaches(store, commit, base);
-      objects.#stores.push(store);
-    }
+    if (base !== null && base !== commit) await objects.#fetchSince(base);
     if (objects.get(commit) === undefined) await objects.#fetchSnapshot();
     return objects;
+  }
+
+  async #fetchSince(base: string): Promise<void> {
+    try {
+      const store = await this.#remote.fetch({ wants: [this.#commit], haves: [base] });
+      this.#forced = !reaches(store, this.#commit, base);
+      this.#stores.push(store);
+    } catch (error) {
+      // A long history in between may be over the limits where its end is not: the commits alone tell ancestry.
+      const tooLarge = error instanceof GitRemoteError && error.code === "FetchTooLarge";
+      if (!tooLarge || !(await this.#remote.supportsFilter())) throw error;
+      this.#forced = !(await isAncestor(this.#remote, base, this.#commit));
+    }
   }
 
   /** Whether the base is no ancestor of the commit; false without a base. */

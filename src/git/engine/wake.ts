@@ -99,8 +99,11 @@ async function settleFailure(deps: EngineDeps, settings: Settings, error: unknow
 /** Late, since an alarm set while one runs takes away that one's own retries. */
 async function arm(deps: EngineDeps, next: number, seen: number): Promise<void> {
   const { inbox, clock } = deps;
-  const cameIn = inbox.hints().some((hint) => hint.seq > seen) || inbox.runningSyncs().length > 0;
-  const at = cameIn ? clock() : Math.max(clock(), Math.round(next));
+  const cameIn = () => inbox.hints().some((hint) => hint.seq > seen) || inbox.runningSyncs().length > 0;
+  const at = cameIn() ? clock() : Math.max(clock(), Math.round(next));
   const armed = await deps.alarm.get();
-  if (armed === null || armed > at) await deps.alarm.set(at);
+  if (armed !== null && armed <= at) return;
+  await deps.alarm.set(at);
+  // What came in between was armed for by whoever brought it, and that is overwritten now.
+  if (at > clock() && cameIn()) await deps.alarm.set(clock());
 }

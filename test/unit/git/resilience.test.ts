@@ -126,6 +126,24 @@ describe("a remote that fails", () => {
     });
   });
 
+  it("during which a delivery comes in is looked at again at once", async () => {
+    const first = await world.git.commit(many(0, 2), "first");
+    await world.registerAndLook();
+    const secret = await world.secret();
+    const { alarmAt } = world;
+    world.wrapRemote = (remote) => ({
+      ...remote,
+      listRefs: async (options) => {
+        const refs = await remote.listRefs(options);
+        await world.push(secret, { ref: "refs/heads/main", before: first, after: "1".repeat(40) });
+        return refs;
+      },
+    });
+    await world.wake();
+    expect(alarmAt).not.toBeNull();
+    expect(world.alarmAt).toBe(world.now);
+  });
+
   it("is polled every spec.poll with jitter, and not at all with off", async () => {
     await world.git.commit(many(0, 2), "first");
     await world.registerAndLook({ poll: "10m" });
@@ -167,7 +185,55 @@ describe("a remote that fails", () => {
   });
 });
 
+describe("a long history between two looks", () => {
+  const grow = async () => {
+    for (let n = 0; n < 30; n++) {
+      const noise = Array.from({ length: 400 }, () => Math.random().toString(36)).join("");
+      await world.git.commit([file("noise.md", `# ${noise}`), file("b.md", product("b", `T${n}`))], `step ${n}`);
+    }
+  };
+
+  it("is over the limits, and its end is not: the end is applied, as an update", async () => {
+    await world.git.commit([file("a.md", product("a"))], "first");
+    await world.registerAndLook();
+    await grow();
+    world.limits = { ...world.limits, maxBytes: 30_000 };
+    await world.wake();
+    expect(world.ledger.product("b")?.spec.title).toBe("T29");
+    expect(world.ledger.refEvents().at(-1)).toBe("branch.updated refs/heads/main");
+  });
+
+  it("is FetchTooLarge where the server has no filters, for then ancestry cannot be told", async () => {
+    await world.git.git("config", "uploadpack.allowFilter", "false");
+    await world.git.commit([file("a.md", product("a"))], "first");
+    await world.registerAndLook();
+    await grow();
+    world.limits = { ...world.limits, maxBytes: 30_000 };
+    await world.wake();
+    expect(world.ledger.condition("catalog", "FetchTooLarge")?.status).toBe("True");
+  });
+});
+
 describe("a ledger", () => {
+  it("that was restored to before a branch was brought in gets it again", async () => {
+    await world.git.commit(many(0, 2), "first");
+    await world.git.commit(many(5, 6), "other", { branch: "other", onto: null });
+    await world.registerAndLook({ branches: ["main", "other"] });
+    await world.wake();
+    // As if the transaction that brought the branch's files in had never been: its ref stayed, its files did not.
+    const { sql } = world.ledger.store.storage;
+    sql.exec("DELETE FROM files WHERE branch = 'other'");
+    sql.exec("DELETE FROM heads WHERE name = 'p5'");
+    world.ledger.register("catalog", {
+      url: world.server.url("catalog"),
+      provider: "github",
+      branches: ["main", "other"],
+      poll: "7m",
+    });
+    await world.wake();
+    expect(world.ledger.products()).toEqual(["p0", "p1", "p5"]);
+  });
+
   it("that takes no large chunk gets smaller ones, and no file twice", async () => {
     await world.git.commit(many(0, 300), "first");
     world.ledger.intercept = (chunk) =>

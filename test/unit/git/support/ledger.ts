@@ -48,7 +48,7 @@ export class LocalLedger {
       this.#seed++;
       return Uint8Array.from({ length: bytes }, (_, at) => (this.#seed * 31 + at * 17) & 255);
     });
-    this.core.open({ name: NAMESPACE, uid: "ns-uid" });
+    this.core.open({ name: NAMESPACE, uid: "ns-uid" }, 0);
   }
 
   readonly api: LedgerApi = {
