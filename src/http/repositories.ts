@@ -2,7 +2,7 @@
 
 import { durationMs } from "../auth/duration.ts";
 import { ledgerOf, repositoryOf } from "../config.ts";
-import type { Answer } from "../git/api.ts";
+import type { Answer, RepositoryApi } from "../git/api.ts";
 import type { Written } from "../ledger/api.ts";
 import type { Resource } from "../resource/types.ts";
 import { log } from "../telemetry/log.ts";
@@ -25,6 +25,7 @@ import {
 import { about, type WriteRequest, type WriteTarget, write } from "./write-target.ts";
 
 const REPOSITORY = "Repository.gitstore.dev";
+const SYNCS = { group: "gitstore.dev", plural: "syncs" };
 /** A release of resources comes in parts; more parts than this many is a fault, not a large repository. */
 const MAX_RELEASE_PARTS = 10_000;
 /** Longer overlaps are forgotten secrets. */
@@ -95,41 +96,65 @@ export async function handleRepositorySubresource(c: AppContext, place: Place): 
   else if (subresource === "rotate-secret") await authorize(c, { ...scope, verb: "update" });
   else await authorize(c, { ...scope, verb: "get" });
   requireInCluster(place);
-  unwrap(await ledgerOf(c.env, namespace).get(REPOSITORY, name), { namespace, kind: REPOSITORIES });
-  const repository = repositoryOf(c.env, namespace, name);
+  const found = unwrap(await ledgerOf(c.env, namespace).get(REPOSITORY, name), { namespace, kind: REPOSITORIES });
+  const { uid } = (JSON.parse(found) as Resource).metadata;
+  const repository: Addressed = { object: repositoryOf(c.env, namespace, name), namespace, name, uid };
   switch (subresource) {
     case "sync": {
       const options = await readOptions(c.req.raw);
       const allowMassDelete = options.allowMassDelete === true || c.req.query("allowMassDelete") === "true";
-      return c.json(answered(await repository.sync({ allowMassDelete }), name), 202);
+      return c.json(await ask(repository, (object) => object.sync({ allowMassDelete })), 202);
     }
-    case "syncs":
-      return c.json(answered(await repository.syncState(rest ?? ""), name));
+    case "syncs": {
+      const state = await repository.object.syncState(rest ?? "");
+      if (!state.ok && state.status === 404) throw new StatusError(notFound(SYNCS, rest ?? ""));
+      return c.json(answered(state, name));
+    }
     case "rotate-secret":
-      return await rotateSecret(c, name, repository);
+      return await rotateSecret(c, repository);
     default:
-      return c.json(answered(await repository.info(), name));
+      return c.json(await ask(repository, (object) => object.info()));
   }
 }
 
+interface Addressed {
+  object: RepositoryApi;
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** The ledger has the Repository; an object that does not know it yet is told, and asked again. */
+async function ask<T>(
+  { object, ...place }: Addressed,
+  call: (object: RepositoryApi) => Promise<Answer<T>>,
+): Promise<T> {
+  let answer = await call(object);
+  if (!answer.ok && answer.status === 404) {
+    await object.reconcile(place);
+    answer = await call(object);
+  }
+  if (!answer.ok && answer.status === 404) {
+    throw new StatusError(conflict(REPOSITORIES, place.name, "it has no remote: set spec.url and spec.provider first"));
+  }
+  return answered(answer, place.name);
+}
+
 /** The secret is in this answer and nowhere else, ever again. */
-async function rotateSecret(
-  c: AppContext,
-  name: string,
-  repository: ReturnType<typeof repositoryOf>,
-): Promise<Response> {
+async function rotateSecret(c: AppContext, repository: Addressed): Promise<Response> {
   const { secret, overlap, additional } = await readOptions(c.req.raw);
   if (secret !== undefined && typeof secret !== "string") throw new StatusError(badRequest("secret: must be a string"));
   const overlapMs = overlap === undefined ? undefined : durationMs(overlap);
   if (overlap !== undefined && (overlapMs === undefined || overlapMs > MAX_OVERLAP_MS)) {
     throw new StatusError(badRequest('overlap: must be a duration of at most 720h, such as "24h"'));
   }
-  const issued = await repository.issueSecret({
+  const request = {
     ...(secret === undefined ? {} : { secret }),
     ...(overlapMs === undefined ? {} : { overlapMs }),
     ...(additional === true ? { additional } : {}),
-  });
-  return c.json(answered(issued, name), 201, { "cache-control": "no-store" });
+  };
+  const issued = await ask(repository, (object) => object.issueSecret(request));
+  return c.json(issued, 201, { "cache-control": "no-store" });
 }
 
 function answered<T>(answer: Answer<T>, name: string): T {

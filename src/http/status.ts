@@ -222,6 +222,8 @@ export function statusOfLedgerError(error: LedgerError, about: { namespace: stri
       return alreadyExists(about.kind, error.name);
     case "Conflict":
       return conflict(about.kind, error.name, error.message || OBJECT_MODIFIED);
+    case "Fenced":
+      return failure(409, "Fenced", error.message);
     case "Invalid":
       return invalid(about.kind, error.name, error.errors);
     case "MethodNotAllowed":
