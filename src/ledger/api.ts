@@ -22,6 +22,8 @@ export type LedgerError =
   | { code: "MethodNotAllowed"; kind: KindKey; message: string }
   /** The RV, or the state a `continue` token pins, is no longer kept. */
   | { code: "Expired"; message: string; cause?: string }
+  /** A write of a named watcher's connection that another one replaced. */
+  | { code: "Fenced"; message: string }
   | { code: "FutureVersion"; requested: string; current: string }
   | { code: "TooLarge"; message: string }
   | { code: "BadRequest"; message: string }
@@ -68,6 +70,8 @@ export interface ApiWrite {
   precondition?: { uid?: string; resourceVersion?: string };
   actor: string;
   dryRun?: boolean;
+  /** The named watcher's connection that this write belongs to (`GitStore-Watcher`); an older epoch is fenced. */
+  watcher?: { subject: string; name: string; epoch: number };
 }
 
 export interface Written {
@@ -278,10 +282,31 @@ export interface LedgerApi {
 
   /** Custom kinds that are in force, as their CustomResourceDefinitions' specs (JSON text), for registries elsewhere. */
   definitions(): Promise<Result<{ rv: string; specs: string[] }>>;
+  /** Named watchers with their positions and lag. */
+  watchers(): Promise<Result<WatcherInfo[]>>;
+  /** Forgets a named watcher (of one subject, or of all) and closes its connections; how many there were. */
+  removeWatcher(name: string, subject?: string): Promise<Result<{ removed: number }>>;
   /** Closes the sockets of a revoked token or subject. */
   revoke(who: { jti?: string; sub?: string }): Promise<{ closed: number }>;
   /** Gauges for `/metrics` and `/readyz`. */
   stats(): Promise<LedgerStats>;
+}
+
+export interface WatcherInfo {
+  name: string;
+  /** The token subject that made it, and that it belongs to. */
+  subject: string;
+  /** Kinds and selectors it was bound to at first use. */
+  query: Record<string, unknown>;
+  /** Everything up to here is worked. */
+  position: string;
+  epoch: number;
+  lagEvents: number;
+  lagSeconds: number;
+  connected: boolean;
+  /** Connections that wait to take over. */
+  standby: number;
+  lastUsed: string;
 }
 
 export interface LedgerStats {
@@ -293,6 +318,7 @@ export interface LedgerStats {
   outboxAgeMs: number;
   windowFloor: number;
   watchers: { connected: number; parked: number };
+  named: WatcherInfo[];
   counters: Record<string, number>;
   alarmOverdueMs: number;
 }

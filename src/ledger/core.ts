@@ -8,7 +8,7 @@ import { Kinds } from "./kinds.ts";
 import { countAfter, listAsOf } from "./list.ts";
 import { PushEvents } from "./push/events.ts";
 import { first } from "./sql.ts";
-import type { Store, Transaction } from "./store.ts";
+import { RESTORE_GAP, type Store, type Transaction } from "./store.ts";
 import { type Window, WindowUnavailable } from "./window.ts";
 
 export const NO_NAMESPACE: { ok: false; error: LedgerError } = { ok: false, error: { code: "NoNamespace" } };
@@ -50,14 +50,17 @@ export class LedgerCore {
   }
 
   /** A ledger's creation takes RV 1, so that no list ever says 0. One made again under its name goes on counting. */
-  open(namespace: { name: string; uid: string }): Result<HeadInfo> {
+  open(namespace: { name: string; uid: string }, seenByWindow: number): Result<HeadInfo> {
     if (this.#identity && !this.#identity.closed && this.#identity.uid === namespace.uid) return this.headInfo();
     this.store.storage.transactionSync(() => {
       this.store.setMeta("namespace", namespace.name);
       this.store.setMeta("uid", namespace.uid);
       this.store.storage.sql.exec("DELETE FROM meta WHERE key = 'closedAt'");
       if (this.store.head === 0) {
-        for (const key of ["rv", "floor", "flushed"]) this.store.setMeta(key, 1);
+        const first = seenByWindow === 0 ? 1 : seenByWindow + RESTORE_GAP;
+        if (seenByWindow > 0) this.store.setMeta("holes", JSON.stringify([{ from: seenByWindow, to: first }]));
+        for (const key of ["rv", "floor", "flushed"]) this.store.setMeta(key, first);
+        this.store.setMeta("tombstoneFloor", seenByWindow === 0 ? 0 : first);
       }
     });
     this.load();

@@ -16,6 +16,7 @@ import type {
   RepositoryStatusPatch,
   Result,
   StandaloneEvent,
+  WatcherInfo,
   Written,
 } from "./api.ts";
 import { CLUSTER_LEDGER } from "./api.ts";
@@ -36,6 +37,7 @@ import {
   release,
   repositoryUid,
 } from "./push/repository.ts";
+import { verifyAgainstWindow, windowHead } from "./restore.ts";
 import { retentionOf } from "./retention.ts";
 import { isOpened, migrate } from "./schema.ts";
 import { type Faults, noFaults } from "./sql.ts";
@@ -55,6 +57,11 @@ export interface Watching {
   /** Deadlines of sessions; returns the next one, ms. */
   tend(now: number): number | undefined;
   closeAll(who: { jti?: string; sub?: string } | "namespace"): number;
+  watchers(): WatcherInfo[];
+  removeWatcher(name: string, sub: string | undefined): number;
+  fenced(sub: string, name: string, epoch: number): boolean;
+  /** Drops named watchers that nobody used for long. */
+  forget(): void;
   stats(): { connected: number; parked: number; counters: Record<string, number> };
 }
 
@@ -65,6 +72,8 @@ const PRUNE_EVERY_MS = 30_000;
 const LONGEST_BACKOFF_MS = 60_000;
 const DELETED_GRACE_MS = 7 * 24 * 3_600_000;
 const RELEASE_BATCH = 500;
+/** How long a first write waits for D1 to say whether the ledger was restored; then it goes on, and asks again later. */
+const VERIFY_WITHIN_MS = 1_000;
 
 /** A namespace's order. Thin: storage, sockets, alarm and RPC are wired to the cores; nothing here is worth a test alone. */
 export abstract class LedgerObject extends DurableObject<Env> implements LedgerApi {
@@ -76,6 +85,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   /** Tests shorten it. */
   protected readonly retention: Retention;
   #opened: boolean;
+  /** Settles when this instance knows that it was not restored behind D1's back. */
+  #verified: Promise<void> | undefined;
   #flushDue = false;
   #flushFailures = 0;
   #prunedAt = 0;
@@ -119,9 +130,16 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   // ---- lifecycle ----------------------------------------------------------------------------------------------------
 
   async open(namespace: { name: string; uid: string }): Promise<Result<HeadInfo>> {
-    migrate(this.ctx.storage);
-    this.#opened = true;
-    return this.core.open(namespace);
+    if (!this.#opened) {
+      // A ledger that starts empty asks D1 first whether it was lost: its RVs must go on above what it gave out.
+      const seen = await windowHead(this.core.window);
+      if (!seen.ok) return seen;
+      migrate(this.ctx.storage);
+      this.#opened = true;
+      this.#verified = Promise.resolve();
+      return this.core.open(namespace, seen.value);
+    }
+    return this.core.open(namespace, 0);
   }
 
   async close(): Promise<Result<{ rv: string }>> {
@@ -133,31 +151,28 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   /** The cluster's ledger opens by itself: there is one, and nobody creates it. */
-  #ready(): boolean {
+  async #ready(): Promise<boolean> {
     if (this.core.serving) return true;
     if (this.ctx.id.name !== CLUSTER_LEDGER) return false;
-    migrate(this.ctx.storage);
-    this.#opened = true;
-    this.core.open({ name: CLUSTER_LEDGER, uid: CLUSTER_LEDGER });
-    return true;
+    return (await this.open({ name: CLUSTER_LEDGER, uid: CLUSTER_LEDGER })).ok;
   }
 
   // ---- reads --------------------------------------------------------------------------------------------------------
 
   async head(): Promise<Result<HeadInfo>> {
-    return this.#ready() ? this.core.headInfo() : NO_NAMESPACE;
+    return (await this.#ready()) ? this.core.headInfo() : NO_NAMESPACE;
   }
 
   async get(kind: string, name: string): Promise<Result<string>> {
-    return this.#ready() ? this.core.get(kind, name) : NO_NAMESPACE;
+    return (await this.#ready()) ? this.core.get(kind, name) : NO_NAMESPACE;
   }
 
   async list(request: ListRequest): Promise<Result<ListPage>> {
-    return this.#ready() ? this.core.list(request) : NO_NAMESPACE;
+    return (await this.#ready()) ? this.core.list(request) : NO_NAMESPACE;
   }
 
   async reached(rv: number): Promise<Result<HeadInfo>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     const until = this.now() + 3_000;
     while (this.store.head < rv && this.now() < until) await scheduler.wait(50);
     if (this.store.head >= rv) return this.core.headInfo();
@@ -169,7 +184,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     types?: string[];
     limit: number;
   }): Promise<Result<{ rv: string; events: string[] }>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     try {
       return {
         ok: true,
@@ -190,18 +205,26 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     limit: number;
     after?: string;
   }): Promise<Result<{ records: RejectedRecord[]; next?: string }>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     return { ok: true, value: rejectedRecords(this.store, query) };
   }
 
   async definitions(): Promise<Result<{ rv: string; specs: string[] }>> {
-    return this.#ready() ? this.core.definitions() : NO_NAMESPACE;
+    return (await this.#ready()) ? this.core.definitions() : NO_NAMESPACE;
   }
 
   // ---- writes -------------------------------------------------------------------------------------------------------
 
   async write(write: ApiWrite): Promise<Result<Written>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
+    const { watcher } = write;
+    if (watcher && this.watching.fenced(watcher.subject, watcher.name, watcher.epoch)) {
+      return {
+        ok: false,
+        error: { code: "Fenced", message: `watcher ${watcher.name}: epoch ${watcher.epoch} was taken over` },
+      };
+    }
+    await this.#verify();
     const written = await this.#group.run((tx) =>
       writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx),
     );
@@ -210,7 +233,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async applyPush(chunk: PushChunk): Promise<PushResult> {
-    if (!this.#ready()) return { result: "gone" };
+    if (!(await this.#ready())) return { result: "gone" };
+    await this.#verify();
     try {
       return await this.#group.run((tx) => applyChunk(chunk, this.#context(), tx), Math.max(1, chunk.ops.length));
     } catch (error) {
@@ -228,7 +252,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async recordEvent(event: StandaloneEvent): Promise<Result<{ rv: string; duplicate: boolean }>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     return { ok: true, value: await this.#group.run((tx) => this.core.record(event, tx)) };
   }
 
@@ -251,7 +275,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async #inRepository<T>(name: string, request: (tx: Transaction) => T, weight = 1): Promise<Result<T>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     if (repositoryUid(this.store, name) === undefined)
       return { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name } };
     return { ok: true, value: await this.#group.run(request, weight) };
@@ -260,7 +284,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   // ---- Git reads ----------------------------------------------------------------------------------------------------
 
   async gitState(repository: string): Promise<Result<GitState>> {
-    if (!this.#ready()) return NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
     const state = gitState(this.store, repository);
     return state
       ? { ok: true, value: state }
@@ -289,8 +313,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     );
   }
 
-  #readRepository<T>(name: string, read: (uid: string) => T): Result<T> {
-    if (!this.#ready()) return NO_NAMESPACE;
+  async #readRepository<T>(name: string, read: (uid: string) => T): Promise<Result<T>> {
+    if (!(await this.#ready())) return NO_NAMESPACE;
     const uid = repositoryUid(this.store, name);
     if (uid === undefined) return { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name } };
     return { ok: true, value: read(uid) };
@@ -299,7 +323,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   // ---- sockets ------------------------------------------------------------------------------------------------------
 
   override async fetch(request: Request): Promise<Response> {
-    this.#ready();
+    await this.#ready();
     return this.watching.upgrade(request);
   }
 
@@ -320,7 +344,22 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async stats(): Promise<LedgerStats> {
-    return ledgerStats(this.core, this.watching.stats(), this.alarmClock.overdue(this.now()));
+    return ledgerStats(
+      this.core,
+      this.watching.stats(),
+      this.core.serving ? this.watching.watchers() : [],
+      this.alarmClock.overdue(this.now()),
+    );
+  }
+
+  async watchers(): Promise<Result<WatcherInfo[]>> {
+    return (await this.#ready()) ? { ok: true, value: this.watching.watchers() } : NO_NAMESPACE;
+  }
+
+  async removeWatcher(name: string, subject?: string): Promise<Result<{ removed: number }>> {
+    return (await this.#ready())
+      ? { ok: true, value: { removed: this.watching.removeWatcher(name, subject) } }
+      : NO_NAMESPACE;
   }
 
   // ---- time ---------------------------------------------------------------------------------------------------------
@@ -348,6 +387,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       if (!this.core.serving) return await this.#dropClosed();
       later(this.watching.tend(this.now()));
       later(await drainEffects(this.store, this.#runEffect()));
+      await this.#verify();
       later(await this.#drainOutbox());
     } catch (error) {
       console.error(
@@ -362,6 +402,16 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     } finally {
       if (next !== undefined) this.alarmClock.wake(Math.max(next, this.now() + 1));
     }
+  }
+
+  /** Before the first write of an instance: was this object restored to an earlier state? D1 knows, if it answers soon. */
+  #verify(): Promise<void> {
+    this.#verified ??= verifyAgainstWindow(this.store, this.core.window, (signal) =>
+      scheduler.wait(VERIFY_WITHIN_MS, { signal }),
+    ).then((answer) => {
+      if (answer === "unknown") this.#verified = undefined;
+    });
+    return this.#verified;
   }
 
   async #drainOutbox(): Promise<number | undefined> {

@@ -35,7 +35,18 @@ CREATE TABLE tombstones (
   at INTEGER NOT NULL,
   sel TEXT NOT NULL,
   meta TEXT NOT NULL,
-  PRIMARY KEY (kind, name)
+  PRIMARY KEY (kind, name, rv)
+) WITHOUT ROWID;
+CREATE INDEX tombstones_by_rv ON tombstones (rv);
+CREATE TABLE watchers (
+  sub TEXT NOT NULL,
+  name TEXT NOT NULL,
+  query TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  PRIMARY KEY (sub, name)
 ) WITHOUT ROWID;
 CREATE TABLE files (
   repo TEXT NOT NULL,

@@ -1,8 +1,9 @@
+import { type Became, compactRange } from "./compact.ts";
 import { CUTS, type Entry, GIT_EVENT, LOGGED } from "./entry.ts";
 import { type KeptEvent, keptEvents } from "./gitevents.ts";
 import { listAsOf } from "./list.ts";
 import { readSegment, readVersion, type Segment, wholeTransactions } from "./log.ts";
-import type { Store } from "./store.ts";
+import type { Hole, Store } from "./store.ts";
 import { type Window, type WindowRow, WindowUnavailable } from "./window.ts";
 
 /** Rows a read of D1; a stretch for watchers ends at a cut point, or past ENOUGH_BYTES. */
@@ -22,11 +23,14 @@ export class LedgerSource<F extends ReadFilter> {
   readonly #store: Store;
   readonly #window: Window;
   readonly #namespace: () => string;
+  /** Kinds that an initial state for a filter is made of. */
+  readonly stateKinds: (filter: F) => string[];
 
-  constructor(store: Store, window: Window, namespace: () => string) {
+  constructor(store: Store, window: Window, namespace: () => string, stateKinds: (filter: F) => string[]) {
     this.#store = store;
     this.#window = window;
     this.#namespace = namespace;
+    this.stateKinds = stateKinds;
   }
 
   namespace(): string {
@@ -39,6 +43,18 @@ export class LedgerSource<F extends ReadFilter> {
 
   floor(): number {
     return this.#store.floor;
+  }
+
+  compact(after: number, to: number, limit: number): { changes: Became[]; done: boolean } {
+    return compactRange(this.#store.storage.sql, after, to, limit);
+  }
+
+  compactFloor(): number {
+    return this.#store.tombstoneFloor;
+  }
+
+  hole(rv: number): Hole | undefined {
+    return this.#store.holes.find((hole) => rv >= hole.from && rv < hole.to);
   }
 
   segment(after: number): Segment | undefined {
@@ -102,7 +118,9 @@ export class LedgerSource<F extends ReadFilter> {
     const entries: WindowRow[] = [];
     let bytes = 0;
     let from = after;
-    const upTo = this.#store.floor;
+    // Rows of a range that a restore skipped are of a history that was undone: they are never replayed.
+    const skipped = this.#store.holes.find((hole) => hole.from > after);
+    const upTo = Math.min(this.#store.floor, skipped?.from ?? Number.MAX_SAFE_INTEGER);
     for (;;) {
       let rows: WindowRow[];
       try {

@@ -1,4 +1,4 @@
-import type { LedgerStats } from "./api.ts";
+import type { LedgerStats, WatcherInfo } from "./api.ts";
 import type { LedgerCore } from "./core.ts";
 import { first } from "./sql.ts";
 
@@ -6,6 +6,7 @@ import { first } from "./sql.ts";
 export function ledgerStats(
   core: LedgerCore,
   watch: { connected: number; parked: number; counters: Record<string, number> },
+  named: WatcherInfo[],
   alarmOverdueMs: number,
 ): LedgerStats {
   const { store } = core;
@@ -29,6 +30,7 @@ export function ledgerStats(
     outboxAgeMs: oldest ? Math.max(0, store.clock() - oldest.at) : 0,
     windowFloor: store.floor,
     watchers: { connected: watch.connected, parked: watch.parked },
+    named,
     counters: watch.counters,
     alarmOverdueMs,
   };

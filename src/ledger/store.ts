@@ -23,7 +23,16 @@ export const MAX_TRANSACTION_BYTES = 8 * 1024 * 1024;
 /** An object with its status, as UTF-8 JSON. Guarded here because local workerd takes 4 MiB and production 2 MB a row. */
 export const MAX_OBJECT_BYTES = 1024 * 1024;
 
+/** A ledger that was lost or restored goes on this far above everything it may have given out. */
+export const RESTORE_GAP = 1_000_000_000;
+
 export class TransactionTooLarge extends Error {}
+
+/** RVs in (from, to) were never given out in the history that stands; `to` was taken by the restore itself. */
+export interface Hole {
+  from: number;
+  to: number;
+}
 
 export interface Head {
   rv: number;
@@ -43,6 +52,10 @@ export class Store {
   floor = 0;
   /** RVs at and below are in D1. */
   flushed = 0;
+  /** RVs at and below cannot be compacted from: tombstones of deletions up to here are gone. */
+  tombstoneFloor = 0;
+  /** Ranges that a restore skipped, oldest first. */
+  holes: readonly Hole[] = [];
   /** Bytes of log since the last cut point. */
   #sinceCut = 0;
 
@@ -56,6 +69,8 @@ export class Store {
     this.head = this.number("rv");
     this.floor = this.number("floor");
     this.flushed = this.number("flushed");
+    this.tombstoneFloor = this.number("tombstoneFloor");
+    this.holes = JSON.parse(String(this.meta("holes") ?? "[]")) as Hole[];
     const cut =
       first<{ rv: number | null }>(this.storage.sql, "SELECT max(rv) AS rv FROM versions WHERE last = ?", CUTS)?.rv ??
       0;
@@ -102,7 +117,7 @@ export class Store {
   tombstone(kind: KindKey, name: string): { rv: number; meta: TombstoneMeta } | undefined {
     const row = first<{ rv: number; meta: string }>(
       this.storage.sql,
-      "SELECT rv, meta FROM tombstones WHERE kind = ? AND name = ?",
+      "SELECT rv, meta FROM tombstones WHERE kind = ? AND name = ? ORDER BY rv DESC LIMIT 1",
       kind,
       name,
     );
@@ -113,13 +128,27 @@ export class Store {
     this.storage.sql.exec("UPDATE heads SET meta = ? WHERE kind = ? AND name = ?", JSON.stringify(meta), kind, name);
   }
 
-  setTombstoneMeta(kind: KindKey, name: string, meta: TombstoneMeta): void {
-    this.storage.sql.exec(
-      "UPDATE tombstones SET meta = ? WHERE kind = ? AND name = ?",
-      JSON.stringify(meta),
-      kind,
-      name,
-    );
+  /** Whether an RV is a resume point. One that the log cannot tell of any more is believed. */
+  endsTransaction(rv: number): boolean {
+    if (rv <= this.floor || this.holes.some((hole) => rv === hole.to)) return true;
+    return first(this.storage.sql, "SELECT 1 AS ends FROM versions WHERE rv = ? AND last > 0", rv) !== undefined;
+  }
+
+  /**
+   * The ledger was lost, or restored to an earlier state, while `seen` RVs had been given out: it goes on far above
+   * them, so that no RV ever means two things. Cursors up to where it was restored resume; those above are expired.
+   */
+  restart(seen: number): number {
+    const from = this.head;
+    const to = Math.max(this.head, seen) + RESTORE_GAP;
+    this.storage.transactionSync(() => {
+      this.setMeta("holes", JSON.stringify([...this.holes, { from, to }]));
+      this.setMeta("rv", to);
+      // What was restored is in D1 already, or is newer than what D1 will be asked for: nothing below is flushed again.
+      this.setMeta("flushed", to);
+    });
+    this.load();
+    return to;
   }
 
   /**
@@ -245,7 +274,7 @@ export class Transaction {
     const sql = this.store.storage.sql;
     sql.exec("DELETE FROM heads WHERE kind = ? AND name = ?", kind, name);
     sql.exec(
-      "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       kind,
       name,
       rv,

@@ -5,12 +5,20 @@ import type { StatusObject } from "./status.ts";
 export const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 export interface FrameHead {
-  rv: number;
+  /** Absent only in the frame that says a connection stands by. */
+  rv?: number;
+  standby?: boolean;
   /** Absent in snapshots. */
   prev?: number;
   partial?: boolean;
   snapshot?: boolean;
   end?: boolean;
+  /** Made up as of one RV instead of read from the log. */
+  compacted?: boolean;
+  /** Kinds of the watch that cannot be made up. */
+  lost?: string[];
+  /** A named watcher's connection, in its first frame. */
+  epoch?: number;
 }
 
 /**
@@ -26,10 +34,14 @@ export function frameText(
 ): { text: string; sent: number } {
   const tail =
     (head.prev === undefined ? "" : `,"prev":"${head.prev}"`) +
-    `,"rv":"${head.rv}"` +
+    (head.rv === undefined ? "" : `,"rv":"${head.rv}"`) +
+    (head.standby ? ',"standby":true' : "") +
     (head.snapshot ? ',"snapshot":true' : "") +
     (head.partial ? ',"partial":true' : "") +
     (head.end ? ',"end":true' : "") +
+    (head.compacted ? ',"compacted":true' : "") +
+    (head.lost ? `,"lost":${JSON.stringify(head.lost)}` : "") +
+    (head.epoch === undefined ? "" : `,"epoch":${head.epoch}`) +
     `,"head":"${newest}","at":${now}` +
     (state.enc === "frames" ? `,"events":[${events}]}` : `}\n${events}`);
   const fixed = state.sent + '{"sent":'.length + tail.length;

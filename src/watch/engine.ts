@@ -1,14 +1,18 @@
 import { type Entry, GIT_EVENT } from "../ledger/entry.ts";
 import type { Clock, Faults } from "../ledger/sql.ts";
+import { compactedPage, losesEvents } from "./compacting.ts";
 import { compileFilter, type Filter } from "./filter.ts";
 import { FRAME_BYTES, type Frame, framesOf } from "./frames.ts";
+import { NamedConnections, type NamedHost, type Sessions, SILENT_MS } from "./named.ts";
 import {
   bookmark,
   end,
   type Live,
   type Page,
+  sendCompacted,
   sendFrame,
   sendSnapshotPage,
+  standbyFrame,
   startFrame,
   type WatchSocket,
 } from "./sending.ts";
@@ -21,7 +25,7 @@ export const TURN_BYTES = 8 * 1024 * 1024;
 export const BOOKMARK_RVS = 1_000;
 export const BOOKMARK_MS = 30_000;
 
-export interface EngineHost {
+export interface EngineHost extends NamedHost {
   sockets(): Iterable<WatchSocket>;
   /** Lets the runtime drain what was sent; a microtask would not. */
   yieldTurn(): Promise<void>;
@@ -29,13 +33,19 @@ export interface EngineHost {
   hold(promise: Promise<unknown>): void;
   /** Asks for an alarm at or soon after this time, ms. */
   wake(at: number): void;
+  kindNames(key: string): { group: string; version: string; kind: string };
+  /** Judges a token that came as a frame; the identity must be the same, and may still watch what it watches. */
+  renew(
+    state: SessionState,
+    token: string,
+  ): Promise<{ ok: true; exp: number; jti: string } | { ok: false; reason: string }>;
 }
 
 /**
  * One engine for every face of the watch. Sending is driven from the log, never from a queue per watcher: a session
  * holds a cursor, and what it is owed is read again when it has credit.
  */
-export class WatchEngine {
+export class WatchEngine implements Sessions {
   readonly #source: WatchSource;
   readonly #cache: FrameCache;
   readonly #host: EngineHost;
@@ -43,6 +53,7 @@ export class WatchEngine {
   readonly #faults: Faults;
   readonly #live = new Map<WatchSocket, Live>();
   readonly #ready = new Set<Live>();
+  readonly named: NamedConnections;
   #listed = false;
   #pumping = false;
   readonly counters = {
@@ -52,6 +63,7 @@ export class WatchEngine {
     closedSlow: 0,
     resumesTail: 0,
     resumesWindow: 0,
+    compacted: 0,
     expired: 0,
   };
 
@@ -61,6 +73,7 @@ export class WatchEngine {
     this.#host = host;
     this.#clock = clock;
     this.#faults = faults;
+    this.named = new NamedConnections(host, this);
   }
 
   /** Every open session; loaded from the sockets' attachments once after a wake. */
@@ -70,6 +83,10 @@ export class WatchEngine {
       for (const socket of this.#host.sockets()) this.#of(socket);
     }
     return this.#live.values();
+  }
+
+  wake(at: number): void {
+    this.#host.wake(at);
   }
 
   #of(socket: WatchSocket): Live | undefined {
@@ -91,6 +108,33 @@ export class WatchEngine {
     const live: Live = { socket, state, filter: this.#compile(state), loading: false };
     this.#live.set(socket, live);
     if (state.exp > 0) this.#host.wake(state.exp * 1000);
+    if (state.until > 0) this.#host.wake(state.until);
+    if (state.phase === "standby") {
+      standbyFrame(live, this.#clock(), this.#source.head());
+      this.#host.wake(this.#clock() + SILENT_MS);
+      return;
+    }
+    if (state.named) this.named.arrive(live);
+    this.#start(live);
+  }
+
+  /** A session that stood by takes over: from the watcher's position, or with the initial state if it has none. */
+  begin(live: Live, position: number): void {
+    const { state } = live;
+    const head = this.#source.head();
+    if (position === 0) {
+      state.phase = "snapshot";
+      state.snap = { at: head, kinds: this.#source.stateKinds(live.filter), kind: 0, after: "" };
+    } else {
+      state.phase = "catchup";
+      state.pos = position;
+      state.told = position;
+    }
+    this.#start(live);
+  }
+
+  #start(live: Live): void {
+    const { state, socket } = live;
     if (state.phase !== "snapshot") {
       if (state.pos >= this.#source.head()) state.phase = "live";
       else if (state.pos >= this.#source.floor()) this.counters.resumesTail += 1;
@@ -105,6 +149,7 @@ export class WatchEngine {
     const live = this.#of(socket);
     if (!live) return;
     const { state } = live;
+    state.heardAt = this.#clock();
     if (state.enc === "events") {
       // Any text from a plain WebSocket's client says that it reads.
       acknowledge(state, state.sent, this.#clock());
@@ -123,14 +168,13 @@ export class WatchEngine {
         }
         this.#credited(live);
         return;
-      case "done":
-        this.finish(live, { why: "badFrame", message: "done needs a named watcher; this connection has none" });
+      case "done": {
+        const refused = this.named.done(live, Number(frame.rv), this.#clock());
+        if (refused) this.finish(live, { why: "badFrame", message: refused });
         return;
+      }
       case "token":
-        this.finish(live, {
-          why: "badFrame",
-          message: "this server does not renew tokens on an open socket yet: reconnect with the new one",
-        });
+        this.#host.hold(this.#renew(live, frame.token));
         return;
       case "status":
         socket.send(
@@ -159,10 +203,24 @@ export class WatchEngine {
     if (live.state.phase !== "live") this.#queue(live);
   }
 
+  async #renew(live: Live, token: string): Promise<void> {
+    const renewed = await this.#host.renew(live.state, token);
+    if (!this.#live.has(live.socket)) return;
+    if (!renewed.ok) {
+      this.finish(live, { why: "unauthorized", message: renewed.reason });
+      return;
+    }
+    live.state.exp = renewed.exp;
+    live.state.jti = renewed.jti;
+    live.socket.save(live.state);
+    this.#host.wake(renewed.exp * 1000);
+  }
+
   closed(socket: WatchSocket): void {
-    const live = this.#live.get(socket);
-    if (live) this.#ready.delete(live);
-    this.#live.delete(socket);
+    const live = this.#of(socket);
+    if (!live || !this.#live.delete(socket)) return;
+    this.#ready.delete(live);
+    this.named.departed(live, this.#clock());
   }
 
   /** Sends the reason, closes, and forgets the session. */
@@ -276,10 +334,18 @@ export class WatchEngine {
     const { state, socket } = live;
     if (!this.#live.has(socket) || live.loading || state.parkedAt > 0) return false;
     const now = this.#clock();
-    if (state.phase === "live") return false;
+    if (state.phase === "live" || state.phase === "standby") return false;
     if (state.phase === "snapshot") return this.#stepSnapshot(live, now);
+    if (state.phase === "compact") return this.#stepCompact(live, now);
+    const hole = this.#source.hole(state.pos);
+    if (hole && hole.from === state.pos) state.pos = hole.to;
+    else if (hole) {
+      this.#expire(live, hole.to, "EPOCH_MISMATCH");
+      return this.#live.has(socket);
+    }
     if (state.pos >= this.#source.head()) {
       state.phase = "live";
+      if (state.told < state.pos) bookmark(live, now, state.pos);
       socket.save(state);
       return false;
     }
@@ -345,6 +411,52 @@ export class WatchEngine {
     return true;
   }
 
+  /** A cursor that the log no longer reaches: 410, or what changed since made up, or, past the tombstones, all of it. */
+  #expire(live: Live, floor: number, cause?: string): void {
+    const { state } = live;
+    if (state.expired === "fail" || losesEvents(live.filter) === "all") {
+      this.finish(live, { why: "expired", requested: state.pos, floor, ...(cause ? { cause } : {}) });
+      return;
+    }
+    const head = this.#source.head();
+    if (cause !== undefined || state.pos < this.#source.compactFloor()) {
+      state.phase = "snapshot";
+      state.snap = { at: head, kinds: this.#source.stateKinds(live.filter), kind: 0, after: "" };
+    } else {
+      this.counters.compacted += 1;
+      state.phase = "compact";
+      state.compact = { to: head };
+    }
+    live.socket.save(state);
+  }
+
+  #stepCompact(live: Live, now: number): boolean {
+    const { state, socket } = live;
+    const head = this.#source.head();
+    // What was said as of the old H stays said; the rest is made up as of a new one, because the old left the tail.
+    const to = state.compact && state.compact.to >= this.#source.floor() ? state.compact.to : head;
+    state.compact = { to };
+    const page = compactedPage(this.#source, live.filter, state.pos, to, (key) => this.#host.kindNames(key));
+    if (page.events.length === 0 && !page.end) {
+      state.pos = page.rv;
+      return true;
+    }
+    const outcome = sendCompacted(live, { ...page, lost: losesEvents(live.filter) === "some" }, now, head);
+    if (outcome === "parked") {
+      this.counters.parked += 1;
+      this.#host.wake(now + BOOKMARK_MS);
+    }
+    if (outcome === "gone") this.closed(socket);
+    if (outcome !== "sent") return false;
+    this.counters.eventsSent += page.events.length;
+    if (page.end) {
+      state.phase = "catchup";
+      state.compact = null;
+    }
+    socket.save(state);
+    return true;
+  }
+
   async #oldEvents(live: Live, snap: NonNullable<SessionState["snap"]>): Promise<void> {
     const query = { kind: GIT_EVENT, at: snap.at, after: snap.after, filter: live.filter, bytes: FRAME_BYTES };
     const loaded = await this.#source.oldEvents(query);
@@ -365,7 +477,8 @@ export class WatchEngine {
     live.loading = false;
     if (!this.#live.has(live.socket)) return;
     if (frames.result === "expired") {
-      this.finish(live, { why: "expired", requested: state.pos, floor: frames.floor });
+      this.#expire(live, frames.floor);
+      if (this.#live.has(live.socket)) this.#queue(live);
     } else if (frames.result === "unavailable") {
       this.#windowUnavailable(live, frames.retryAfterMs);
     } else if (this.#advance(live, frames.frames, this.#clock())) {

@@ -48,7 +48,17 @@ export function wantsKind(filter: Filter, kind: KindKey): boolean {
   return filter.kinds ? filter.kinds.has(kind) : kind !== GIT_EVENT;
 }
 
-function selects(filter: Filter, name: string, text: string): boolean {
+/** Whether what a field selector says of names lets this one through. Names are the one thing that never changes. */
+export function matchesNames(filter: Filter, name: string): boolean {
+  const requirements = filter.field?.requirements.filter(
+    ({ field }) => field === "metadata.name" || field === "metadata.namespace",
+  );
+  if (!requirements || requirements.length === 0) return true;
+  return matchesFields({ requirements }, { "metadata.name": name, "metadata.namespace": filter.namespace });
+}
+
+export function selects(filter: Filter, name: string, text: string): boolean {
+  if (!filter.label && !filter.field) return true;
   const { l, f } = JSON.parse(text) as Selectable;
   if (filter.label && !matchesLabels(filter.label, l)) return false;
   return (

@@ -21,10 +21,25 @@ export function tend(engine: WatchEngine, now: number, head: number): Due {
   const later = (time: number): void => {
     at = at === undefined ? time : Math.min(at, time);
   };
+  let exact: number | undefined;
+  const soon = (time: number): void => {
+    exact = exact === undefined ? time : Math.min(exact, time);
+  };
   const stale: Live[] = [];
   let staleBytes = 0;
   for (const live of [...engine.sessions()]) {
     const { state } = live;
+    const named = engine.named.tend(live, now);
+    if (named !== undefined) soon(named);
+    if (state.until > 0) {
+      if (state.until <= now) {
+        // One bookmark before a planned end, so that the next watch starts from here.
+        if (state.phase === "live" && state.parkedAt === 0 && state.told < head) bookmark(live, now, head);
+        engine.finish(live, { why: "ended", message: "timeoutSeconds passed" });
+        continue;
+      }
+      soon(state.until);
+    }
     if (state.exp > 0) {
       if (state.exp * 1000 <= now) {
         if (state.phase === "live" && state.parkedAt === 0 && state.told < head) bookmark(live, now, head);
@@ -68,5 +83,6 @@ export function tend(engine: WatchEngine, now: number, head: number): Due {
       message: "too much was unacknowledged for over 10 s: resume from the last resourceVersion",
     });
   }
-  return { at: at === undefined ? undefined : Math.ceil(at / GRID_MS) * GRID_MS };
+  const gridded = at === undefined ? undefined : Math.ceil(at / GRID_MS) * GRID_MS;
+  return { at: gridded === undefined ? exact : exact === undefined ? gridded : Math.min(gridded, exact) };
 }

@@ -38,7 +38,7 @@ const MIN_TIMEOUT_S = 1_800;
 export async function watchCollection(watch: WatchRequest): Promise<WatchAnswer> {
   const upgrade = isUpgrade(watch.request);
   const enc: Encoding = upgrade ? encodingOf(watch.request) : "lines";
-  const parameters = watchParameters(watch.query, watch.strict && enc !== "frames");
+  const parameters = watchParameters(watch.query, watch.strict && enc !== "frames", enc === "frames");
   if (!parameters.ok) return { answer: "parameter", error: parameters.error };
   const selectors = checkSelectors(watch);
   if (selectors) return { answer: "parameter", error: selectors };
@@ -99,6 +99,9 @@ function openOf(watch: WatchRequest, parameters: WatchParameters, enc: Encoding)
     of: only ? { apiVersion: `${only.group}/${only.version}`, kind: only.kind } : null,
     bookmarks: parameters.bookmarks,
     initialEnd: parameters.initialEnd,
+    expired: parameters.expired,
+    watcher: parameters.watcher,
+    timeoutMs: enc === "lines" ? 0 : (parameters.timeoutSeconds ?? 0) * 1000,
     sub: watch.identity.sub,
     jti: watch.identity.jti ?? "",
     exp: watch.identity.exp,

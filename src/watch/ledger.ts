@@ -3,12 +3,15 @@ import { GIT_EVENT } from "../ledger/entry.ts";
 import { LedgerObject, type Watching } from "../ledger/ledger.ts";
 import { LedgerSource } from "../ledger/source.ts";
 import { first } from "../ledger/sql.ts";
+import { NamedWatchers } from "../ledger/watchers.ts";
 import type { KindKey } from "../resource/types.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
+import { compileFilter, type Filter } from "./filter.ts";
 import { tend } from "./housekeeping.ts";
 import { beginSession, decodeOpen, OPEN_HEADER, type WatchOpen } from "./open.ts";
 import { protocolHeaders } from "./refuse.ts";
+import { renew } from "./renew.ts";
 import type { WatchSocket } from "./sending.ts";
 import { PLAIN_WINDOW, type SessionState } from "./session.ts";
 import { FrameCache } from "./source.ts";
@@ -17,10 +20,18 @@ import { closeReason, type Ending, endingOf } from "./status.ts";
 /** How long a watch from a future RV waits for it: silence would hide events, so then it is told. */
 const FUTURE_WAIT_MS = 3_000;
 const FUTURE_STEP_MS = 50;
+const KIND_BYTES = "SELECT sum(v.bytes) AS n FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ?";
+
+interface HibernatingSocket extends WatchSocket {
+  raw: WebSocket;
+}
+
+const raw = (socket: WatchSocket): WebSocket => (socket as HibernatingSocket).raw;
 
 /** A hibernating WebSocket as the engine sees it: the attachment is the session, and a dead peer is no exception. */
-function wrap(socket: WebSocket): WatchSocket {
+function wrap(socket: WebSocket): HibernatingSocket {
   return {
+    raw: socket,
     send(text) {
       if (socket.readyState !== WebSocket.OPEN) return false;
       try {
@@ -45,7 +56,7 @@ function wrap(socket: WebSocket): WatchSocket {
 /** The namespace's ledger with its watch: what `worker.ts` exports as the class behind `LEDGER`. */
 export class Ledger extends LedgerObject {
   protected override watch(): Watching {
-    const { ctx, core, store, alarmClock } = this;
+    const { ctx, env, core, store, alarmClock } = this;
     // Any number of pings costs nothing: the runtime answers without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     const sockets = new WeakMap<WebSocket, WatchSocket>();
@@ -57,7 +68,20 @@ export class Ledger extends LedgerObject {
       }
       return known;
     };
-    const source = new LedgerSource(store, core.window, () => core.namespace);
+    const scope = (): string => (core.namespace === CLUSTER_LEDGER ? "Cluster" : "Namespaced");
+    const stateKinds = (kinds: Iterable<KindKey> | null): KindKey[] => {
+      if (kinds) return [...kinds];
+      const all = core.kinds.registry().all();
+      const shown = all.filter((kind) => kind.key !== GIT_EVENT && kind.owner !== "client" && kind.scope === scope());
+      return [...new Set(shown.map((kind) => kind.key))]; // a custom kind is there once for each version it serves
+    };
+    const source = new LedgerSource<Filter>(
+      store,
+      core.window,
+      () => core.namespace,
+      (filter) => stateKinds(filter.kinds),
+    );
+    const named = new NamedWatchers(store);
     const now = (): number => this.now();
     const engine = new WatchEngine(
       source,
@@ -67,6 +91,17 @@ export class Ledger extends LedgerObject {
         yieldTurn: () => ctx.storage.sync(),
         hold: (promise) => ctx.waitUntil(promise),
         wake: (at) => alarmClock.wake(at),
+        kindNames: (key) =>
+          core.kinds.get(key) ?? {
+            group: key.slice(key.indexOf(".") + 1),
+            version: "v1",
+            kind: key.split(".")[0] ?? key,
+          },
+        takeOver: (sub, name) => named.takeOver(sub, name),
+        advance: (sub, name, position) => named.advance(sub, name, position),
+        isResumePoint: (rv) => store.endsTransaction(rv),
+        pingedAt: (socket) => ctx.getWebSocketAutoResponseTimestamp(raw(socket))?.getTime() ?? 0,
+        renew: (state, token) => renew(env, core, state, token, now()),
       },
       now,
       store.faults,
@@ -74,7 +109,7 @@ export class Ledger extends LedgerObject {
 
     const accept = async (open: WatchOpen): Promise<Response> => {
       const { 0: client, 1: server } = new WebSocketPair();
-      const refuse = (ending: Ending): Response => {
+      const refuse = (ending: Exclude<Ending, { why: "ended" }>): Response => {
         const { status, close, reason } = endingOf(ending);
         server.accept();
         server.send(errorText(open.enc, status));
@@ -91,32 +126,56 @@ export class Ledger extends LedgerObject {
         while (store.head < rv && now() < until) await scheduler.wait(FUTURE_STEP_MS);
         if (store.head < rv) return refuse({ why: "future", requested: rv, head: store.head });
       }
+      const bound = bind(open);
+      if (!bound.ok) return refuse({ why: "badFrame", message: bound.message });
       ctx.acceptWebSocket(server);
-      const session = beginSession(open, store.head, snapshotKinds(open), now());
+      const session = beginSession(bound.open, store.head, stateKinds(open.filter.kinds), now());
+      if (open.watcher) employ(session, open.watcher, wrapped(server));
       engine.open(wrapped(server), session);
       return new Response(null, { status: 101, webSocket: client, headers: protocolHeaders(open.enc) });
     };
 
+    /** Binds a named watcher to its query, and a start that names nothing to the watcher's own position. */
+    const bind = (open: WatchOpen): { ok: true; open: WatchOpen } | { ok: false; message: string } => {
+      if (!open.watcher) return { ok: true, open };
+      const { filter, start } = open;
+      const query = JSON.stringify({
+        kinds: filter.kinds ? [...filter.kinds].sort() : null,
+        labelSelector: filter.label,
+        fieldSelector: filter.field,
+      });
+      const binding = named.bind(open.sub, open.watcher.name, query, start.from === "rv" ? start.rv : undefined);
+      if (!binding.bound)
+        return {
+          ok: false,
+          message: `WatcherMismatch: watcher ${open.watcher.name} is bound to another query; give a resourceVersion to bind it anew`,
+        };
+      const own = start.from === "state" && start.asked === false && binding.position > 0;
+      return { ok: true, open: own ? { ...open, start: { from: "rv", rv: binding.position } } : open };
+    };
+
+    /** A connection of a named watcher works at once, or stands by where another one does and it asked to wait. */
+    const employ = (session: SessionState, watcher: { name: string; standby: boolean }, socket: WatchSocket): void => {
+      session.named = { name: watcher.name, epoch: 0, done: 0, saved: 0, savedAt: 0, told: false };
+      const candidate = {
+        socket,
+        state: session,
+        filter: compileFilter(session.filter, core.namespace),
+        loading: false,
+      };
+      if (watcher.standby && engine.named.working(candidate)) {
+        session.phase = "standby";
+        return;
+      }
+      const { epoch, position } = named.takeOver(session.sub, watcher.name);
+      session.named = { ...session.named, epoch, done: position, saved: position };
+    };
+
     /** Bytes of the initial state, before selectors. */
     const stateBytes = (open: WatchOpen): number =>
-      snapshotKinds(open)
-        .map(
-          (kind) =>
-            first<{ n: number | null }>(
-              ctx.storage.sql,
-              "SELECT sum(v.bytes) AS n FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ?",
-              kind,
-            )?.n ?? 0,
-        )
+      stateKinds(open.filter.kinds)
+        .map((kind) => first<{ n: number | null }>(ctx.storage.sql, KIND_BYTES, kind)?.n ?? 0)
         .reduce((sum, bytes) => sum + bytes, 0);
-
-    const scope = (): string => (core.namespace === CLUSTER_LEDGER ? "Cluster" : "Namespaced");
-    const snapshotKinds = (open: WatchOpen): KindKey[] => {
-      if (open.filter.kinds) return open.filter.kinds;
-      const kinds = core.kinds.registry().all();
-      const shown = kinds.filter((kind) => kind.key !== GIT_EVENT && kind.owner !== "client" && kind.scope === scope());
-      return [...new Set(shown.map((kind) => kind.key))]; // a custom kind is there once for each version it serves
-    };
 
     return {
       async upgrade(request) {
@@ -155,6 +214,38 @@ export class Ledger extends LedgerObject {
         }
         return closed;
       },
+      watchers() {
+        const sessions = [...engine.sessions()].filter(({ state }) => state.named !== null);
+        return named.all().map((watcher) => {
+          const mine = sessions.filter(({ state }) => state.sub === watcher.sub && state.named?.name === watcher.name);
+          const position = Math.max(watcher.position, ...mine.map(({ state }) => state.named?.done ?? 0));
+          const lag = named.lag(position);
+          return {
+            name: watcher.name,
+            subject: watcher.sub,
+            query: JSON.parse(watcher.query) as Record<string, unknown>,
+            position: String(position),
+            epoch: watcher.epoch,
+            lagEvents: lag.events,
+            lagSeconds: lag.seconds,
+            connected: mine.some(({ state }) => state.phase !== "standby"),
+            standby: mine.filter(({ state }) => state.phase === "standby").length,
+            lastUsed: new Date(watcher.used).toISOString(),
+          };
+        });
+      },
+      removeWatcher(name, sub) {
+        const removed = named.remove(name, sub);
+        for (const live of [...engine.sessions()]) {
+          const { state } = live;
+          if (!removed.some((row) => row.name === state.named?.name && row.sub === state.sub)) continue;
+          state.named = null; // nobody takes over a watcher that is gone
+          engine.finish(live, { why: "gone", message: "the watcher was deleted" });
+        }
+        return removed.length;
+      },
+      fenced: (sub, name, epoch) => named.fenced(sub, name, epoch),
+      forget: () => named.forgetUnused(),
       stats() {
         let connected = 0;
         let parked = 0;

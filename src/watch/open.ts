@@ -12,10 +12,15 @@ export interface WatchOpen {
   enc: Encoding;
   filter: FilterSpec;
   window: number;
-  start: { from: "state"; notOlderThan?: number } | { from: "now" } | { from: "rv"; rv: number };
+  /** `asked` false: nothing was said, so that a named watcher's own position counts. */
+  start: { from: "state"; notOlderThan?: number; asked?: boolean } | { from: "now" } | { from: "rv"; rv: number };
   of: { apiVersion: string; kind: string } | null;
   bookmarks: boolean;
   initialEnd: boolean;
+  expired: "fail" | "compact";
+  watcher: { name: string; standby: boolean } | null;
+  /** Milliseconds after which the watch ends as planned; 0: never. */
+  timeoutMs: number;
   sub: string;
   jti: string;
   exp: number;
@@ -52,6 +57,11 @@ export function beginSession(open: WatchOpen, head: number, kinds: KindKey[], no
     of: open.of,
     bookmarks: open.bookmarks,
     initialEnd: open.initialEnd,
+    expired: open.expired,
+    compact: null,
+    named: null,
+    heardAt: now,
+    until: open.timeoutMs === 0 ? 0 : now + open.timeoutMs,
     sub: open.sub,
     jti: open.jti,
     exp: open.exp,

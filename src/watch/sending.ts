@@ -25,15 +25,21 @@ export interface Live {
 
 export type Outcome = "sent" | "parked" | "tooSlow" | "gone";
 
+/** The epoch of a named watcher's connection goes with its first frame. */
+function withEpoch(state: SessionState, head: FrameHead): FrameHead {
+  return state.named && !state.named.told ? { ...head, epoch: state.named.epoch } : head;
+}
+
 function put(live: Live, head: FrameHead, events: string, now: number, newest: number): Outcome {
   const { state, socket } = live;
-  const { text, sent } = frameText(state, head, events, now, newest);
+  const { text, sent } = frameText(state, withEpoch(state, head), events, now, newest);
   if (!hasCredit(state, sent - state.sent)) {
     if (state.parkedAt === 0) state.parkedAt = now;
     return "parked";
   }
   if (inFlight(state) === 0) state.ackAt = now;
   state.sent = sent;
+  if (state.named && !head.standby) state.named.told = true;
   return socket.send(text) ? "sent" : "gone";
 }
 
@@ -54,6 +60,34 @@ export function startFrame(live: Live, now: number, newest: number): void {
   if (state.enc !== "events") put(live, { rv: state.pos, prev: state.pos }, "", now, newest);
   state.toldAt = now;
   live.socket.save(state);
+}
+
+/** Says that another connection of this watcher works, and this one waits. It is no start: that comes with the take-over. */
+export function standbyFrame(live: Live, now: number, newest: number): void {
+  put(live, { standby: true }, "", now, newest);
+  live.socket.save(live.state);
+}
+
+/** A page of a range made up as of one RV. Its `rv` is a resume point: what is at or below it is said. */
+export function sendCompacted(
+  live: Live,
+  page: { events: string[]; rv: number; lost: boolean },
+  now: number,
+  newest: number,
+): Outcome {
+  const { state } = live;
+  const head: FrameHead = {
+    rv: page.rv,
+    prev: state.told,
+    compacted: true,
+    ...(page.lost ? { lost: ["gitevents"] } : {}),
+  };
+  const outcome = put(live, head, page.events.join(","), now, newest);
+  if (outcome !== "sent") return outcome;
+  state.pos = page.rv;
+  state.told = page.rv;
+  state.toldAt = now;
+  return outcome;
 }
 
 /** An empty frame (a BOOKMARK where the client asked for them): everything up to `rv` is covered. */
@@ -131,7 +165,7 @@ export function sendSnapshotPage(live: Live, source: WatchSource, now: number, l
 function putPage(live: Live, events: readonly string[], head: FrameHead, now: number, newest: number): Outcome {
   const { state } = live;
   if (state.enc === "events") {
-    const mark = head.end && state.initialEnd && state.of ? [bookmarkEvent(state.of, head.rv, true)] : [];
+    const mark = head.end && state.initialEnd && state.of ? [bookmarkEvent(state.of, head.rv ?? 0, true)] : [];
     return putPlain(live, [...events, ...mark]);
   }
   // A page of a kind without objects is sent only where it is the last: `end` must come, also when all is empty.
@@ -143,6 +177,6 @@ function putPage(live: Live, events: readonly string[], head: FrameHead, now: nu
 /** Tells why and closes; an `events` socket gets an ERROR event, as from kube-apiserver. */
 export function end(live: Live, ending: Ending): void {
   const { status, close, reason } = endingOf(ending);
-  live.socket.send(errorText(live.state.enc, status));
+  if (status) live.socket.send(errorText(live.state.enc, status));
   live.socket.close(close, closeReason(reason));
 }

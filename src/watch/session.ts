@@ -19,6 +19,8 @@ export const PLAIN_WINDOW = 1024 * 1024;
 /*
  * The phases of a session, and what moves it:
  *
+ *   standby ── the working connection is gone ──▶ (as a new one would begin)
+ *   compact ── made up as of H ──▶ catchup
  *   snapshot ── last page sent ──▶ catchup ── log's end ──▶ live
  *                                     ▲                       │
  *                                     └── out of credit, or ──┘
@@ -27,7 +29,18 @@ export const PLAIN_WINDOW = 1024 * 1024;
  * `parked` is no phase: it is any of them without credit (`parkedAt > 0`). Such a session holds a cursor and nothing
  * else; an acknowledgement sets it going again from the log.
  */
-export type Phase = "snapshot" | "catchup" | "live";
+export type Phase = "standby" | "snapshot" | "compact" | "catchup" | "live";
+
+export interface NamedSession {
+  name: string;
+  epoch: number;
+  /** Reported by the client, durable, and when that was written, ms. */
+  done: number;
+  saved: number;
+  savedAt: number;
+  /** Whether the epoch was told: it goes with the first frame. */
+  told: boolean;
+}
 
 /** All that a session is. It is the socket's attachment, written in the turn of each send, so hibernation loses nothing. */
 export interface SessionState {
@@ -61,6 +74,16 @@ export interface SessionState {
   /** Kubernetes' `allowWatchBookmarks`, and whether the end of the initial state is announced by an annotated one. */
   bookmarks: boolean;
   initialEnd: boolean;
+  /** What an expired cursor gets: 410, or the range made up as of now. */
+  expired: "fail" | "compact";
+  /** The range being made up: as of `to`. `pos` is how far it has come. */
+  compact: { to: number } | null;
+  /** A named watcher's connection. */
+  named: NamedSession | null;
+  /** When the client last sent anything but a ping, ms. */
+  heardAt: number;
+  /** A planned end, ms; 0: none. */
+  until: number;
   /** Who watches: for expiry (seconds since 1970; 0: never) and revocation. */
   sub: string;
   jti: string;

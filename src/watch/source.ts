@@ -1,3 +1,4 @@
+import type { Became } from "../ledger/compact.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { Segment } from "../ledger/log.ts";
 import type { KindKey } from "../resource/types.ts";
@@ -35,6 +36,14 @@ export interface WatchSource {
   oldEvents(
     query: PageQuery,
   ): Promise<{ result: "page"; page: Page } | { result: "unavailable"; retryAfterMs: number }>;
+  /** What (after, to] comes to, as of `to`: at most `limit` changes in RV order. */
+  compact(after: number, to: number, limit: number): { changes: Became[]; done: boolean };
+  /** RVs at and below cannot be compacted from: their tombstones are gone. */
+  compactFloor(): number;
+  /** A range that a restore skipped: resuming at its start goes on at its end; inside it nothing ever was. */
+  hole(rv: number): { from: number; to: number } | undefined;
+  /** Kinds that an initial state for this filter is made of. */
+  stateKinds(filter: Filter): KindKey[];
   /** The object as it was before a change; undefined when it is no longer kept. */
   before(entry: Entry): string | undefined;
 }

@@ -6,18 +6,22 @@ export interface WatchParameters {
   bookmarks: boolean;
   initialEnd: boolean;
   window: number;
+  expired: "fail" | "compact";
+  watcher: { name: string; standby: boolean } | null;
   /** Seconds after which the server ends the watch as planned. */
   timeoutSeconds: number | undefined;
 }
 
 export interface ParameterError {
   field: string;
-  /** 400 where the value cannot be read, 422 where it is read and not allowed, 501 for what comes later. */
-  code: 400 | 422 | 501;
+  /** 400 where the value cannot be read, 422 where it is read and not allowed. */
+  code: 400 | 422;
   message: string;
 }
 
 export type ParsedParameters = { ok: true; value: WatchParameters } | { ok: false; error: ParameterError };
+
+const WATCHER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const refuse = (code: ParameterError["code"], field: string, message: string): ParsedParameters => ({
   ok: false,
@@ -40,9 +44,9 @@ function readVersion(text: string | null): number | undefined | null {
 
 /**
  * Where a watch begins: Kubernetes' table of 18 rows, as facts kubernetes-watch.md §A.3 has it. `strict` is the kube
- * path without our protocol, where `sendInitialEvents` and `resourceVersionMatch` come together or not at all.
+ * path without our protocol, where `sendInitialEvents` and `resourceVersionMatch` come together or not at all. `ours`: over our protocol.
  */
-export function watchParameters(query: URLSearchParams, strict: boolean): ParsedParameters {
+export function watchParameters(query: URLSearchParams, strict: boolean, ours: boolean): ParsedParameters {
   const rv = readVersion(query.get("resourceVersion"));
   if (rv === null)
     return refuse(
@@ -73,23 +77,18 @@ export function watchParameters(query: URLSearchParams, strict: boolean): Parsed
       "resourceVersionMatch",
       "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
     );
-  for (const later of ["watcher", "standby"]) {
-    if (query.has(later))
-      return refuse(
-        501,
-        later,
-        "named watchers are not available in this version: keep the last resourceVersion yourself and resume with it",
-      );
-  }
-  const expired = query.get("expired");
-  if (expired !== null && expired !== "fail") {
-    return expired === "compact"
-      ? refuse(
-          501,
-          "expired",
-          "expired=compact is not available in this version: use expired=fail and list again after 410",
-        )
-      : refuse(400, "expired", `${JSON.stringify(expired)} is not supported: give fail or compact`);
+  const expired = query.get("expired") ?? "fail";
+  if (expired !== "fail" && expired !== "compact")
+    return refuse(400, "expired", `${JSON.stringify(expired)} is not supported: give fail or compact`);
+  const standby = flag(query.get("standby"));
+  if (standby === null) return refuse(400, "standby", "give 1 or 0");
+  const name = query.get("watcher");
+  if (name !== null && !WATCHER_NAME.test(name))
+    return refuse(400, "watcher", "a watcher's name is a DNS label: at most 63 of a-z, 0-9 and -");
+  if (standby && name === null) return refuse(400, "standby", "standby needs a watcher's name");
+  if (!ours && (name !== null || expired !== "fail")) {
+    const field = name === null ? "expired" : "watcher";
+    return refuse(400, field, `${field} needs the WebSocket subprotocol gitstore.watch.v1`);
   }
   const window = integer(query.get("window"), DEFAULT_WINDOW);
   if (window === null || window < MIN_WINDOW || window > MAX_WINDOW)
@@ -103,6 +102,8 @@ export function watchParameters(query: URLSearchParams, strict: boolean): Parsed
       bookmarks: bookmarks ?? false,
       initialEnd: initial === true && bookmarks === true,
       window,
+      expired,
+      watcher: name === null ? null : { name, standby: standby ?? false },
       timeoutSeconds,
     },
   };
@@ -111,7 +112,7 @@ export function watchParameters(query: URLSearchParams, strict: boolean): Parsed
 function startOf(rv: number | undefined, initial: boolean | undefined): WatchOpen["start"] {
   if (initial === true) return { from: "state", ...(rv === undefined ? {} : { notOlderThan: rv }) };
   if (rv !== undefined) return { from: "rv", rv };
-  return initial === false ? { from: "now" } : { from: "state" };
+  return initial === false ? { from: "now" } : { from: "state", asked: false };
 }
 
 function integer(text: string | null, fallback: number): number | null {

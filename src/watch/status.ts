@@ -19,7 +19,8 @@ export type Ending =
   | { why: "gone"; message: string }
   | { why: "tooSlow"; message: string }
   | { why: "unavailable"; message: string; retryAfterMs: number }
-  | { why: "notImplemented"; message: string };
+  | { why: "takenOver"; message: string }
+  | { why: "ended"; message: string };
 
 function failure(code: number, reason: string, message: string, details?: StatusObject["details"]): StatusObject {
   return {
@@ -35,7 +36,13 @@ function failure(code: number, reason: string, message: string, details?: Status
 }
 
 /** The one place where the reason a watch ends becomes what the wire says. */
-export function endingOf(ending: Ending): { status: StatusObject; close: number; reason: string } {
+export function endingOf(ending: Exclude<Ending, { why: "ended" }>): {
+  status: StatusObject;
+  close: number;
+  reason: string;
+};
+export function endingOf(ending: Ending): { status?: StatusObject; close: number; reason: string };
+export function endingOf(ending: Ending): { status?: StatusObject; close: number; reason: string } {
   switch (ending.why) {
     case "expired": {
       const message = `too old resource version: ${ending.requested} (${ending.floor})`;
@@ -69,8 +76,10 @@ export function endingOf(ending: Ending): { status: StatusObject; close: number;
         close: 4503,
         reason: `retryAfterMs=${ending.retryAfterMs}`,
       };
-    case "notImplemented":
-      return { status: failure(501, "NotImplemented", ending.message), close: 4400, reason: ending.message };
+    case "takenOver":
+      return { status: failure(409, "Conflict", ending.message), close: 4408, reason: ending.message };
+    case "ended":
+      return { close: 1000, reason: ending.message };
   }
 }
 

@@ -1,5 +1,6 @@
+import { acyclicCondition } from "../../admission/references.ts";
 import { mergeConditions } from "../../resource/conditions.ts";
-import type { Condition, Resource } from "../../resource/types.ts";
+import type { Resource } from "../../resource/types.ts";
 import { CATEGORY, selectableText } from "../kinds.ts";
 import { ADMISSION_MANAGER, seconds } from "../object.ts";
 import type { Transaction } from "../store.ts";
@@ -39,14 +40,7 @@ export function markCycles(
     if (!head || (head.meta.owners?.Acyclic ?? ADMISSION_MANAGER) !== ADMISSION_MANAGER) continue;
     const resource = JSON.parse(head.json) as Resource;
     const cycle = cycleThrough(name, parentOf);
-    const condition: Condition = cycle
-      ? {
-          type: "Acyclic",
-          status: "False",
-          reason: "CycleDetected",
-          message: `parents form a cycle: ${[...cycle, cycle[0] ?? name].join(" → ")}`,
-        }
-      : { type: "Acyclic", status: "True", reason: "NoCycle", message: "" };
+    const condition = acyclicCondition(cycle);
     const told = (resource.status?.conditions ?? []).find((other) => other.type === "Acyclic");
     if (told?.status === condition.status) continue;
     const merged = mergeConditions(resource.status?.conditions ?? [], [condition], seconds(tx.now));

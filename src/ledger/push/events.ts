@@ -28,6 +28,15 @@ export class PushEvents {
     this.#push = push;
   }
 
+  /** What happened in a push happened because its ref moved. */
+  get #cause(): { type?: string; id?: string } {
+    const name = this.#push.move > 0 ? refEventName(this.#push) : undefined;
+    if (name === undefined) return {};
+    const { repository, ref, old, new: next, move } = this.#push;
+    const type = typeOf(name);
+    return { type, id: eventId({ repositoryUid: repository.uid, ref, old, new: next, move, type }) };
+  }
+
   get correlation(): string {
     const { repository, ref, old, new: next, move } = this.#push;
     return eventId({ repositoryUid: repository.uid, ref, old, new: next, move, type: "push" });
@@ -67,6 +76,7 @@ export class PushEvents {
           id,
           time: push.time,
           correlationid,
+          ...(type !== this.#cause.type && this.#cause.id !== undefined ? { causationid: this.#cause.id } : {}),
           ...(push.traceparent ? { traceparent: push.traceparent } : {}),
           ...(push.ref ? { ref: push.ref } : {}),
           data,

@@ -125,6 +125,13 @@ describe("metrics", () => {
 });
 
 describe("the documents about the API", () => {
+  it("describe every event, to anyone with a token", async () => {
+    const { body } = await ask(await tokenFor({ grants: [] }), "/asyncapi.json");
+    expect(body.asyncapi).toMatch(/^3\./);
+    expect(JSON.stringify(body)).toContain("dev.gitstore.git.branch.created.v1");
+    expect((await ask(undefined, "/asyncapi.json")).status).toBe(401);
+  });
+
   it("describe every core kind with PATCH and fieldValidation, so that kubectl apply reaches our 405", async () => {
     const { body, status } = await ask(await tokenFor({ grants: [] }), "/openapi.json");
     expect(status).toBe(200);
@@ -376,6 +383,7 @@ describe("a watch", () => {
     );
     expect(status).toBe(101);
     expect(headers.get("sec-websocket-protocol")).toBe("gitstore.watch.v1");
+    expect(headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
     const frames = nextFrames(webSocket as WebSocket, 1);
     webSocket?.accept();
     expect(JSON.parse((await frames)[0] ?? "")).toMatchObject({ sent: expect.any(Number), head: expect.any(String) });

@@ -35,6 +35,8 @@ export interface WatcherOptions {
   bookmarks?: boolean;
   initialEnd?: boolean;
   exp?: number;
+  expired?: WatchOpen["expired"];
+  watcher?: WatchOpen["watcher"];
   sub?: string;
   jti?: string;
 }
@@ -126,6 +128,9 @@ export async function watch(ledger: TestLedger, options: WatcherOptions = {}): P
     of: options.of ?? null,
     bookmarks: options.bookmarks ?? false,
     initialEnd: options.initialEnd ?? false,
+    expired: options.expired ?? "fail",
+    watcher: options.watcher ?? null,
+    timeoutMs: 0,
     sub: options.sub ?? "user:test",
     jti: options.jti ?? "",
     exp: options.exp ?? 0,

@@ -138,7 +138,7 @@ class LineWatch {
 
   static async open(ledger: TestLedger, rv: string): Promise<LineWatch> {
     const url = `https://edge/apis/catalog.gitstore.dev/v1beta1/namespaces/${ledger.name}/products?watch=1&resourceVersion=${rv}`;
-    const response = await exports.default.fetch(
+    const response = await (exports as unknown as { default: Fetcher }).default.fetch(
       new Request(url, { headers: { authorization: `Bearer ${await adminToken()}` } }),
     );
     if (response.status !== 200 || !response.body) throw new Error(`${response.status} ${await response.text()}`);
