@@ -15,9 +15,9 @@ export const DELIVERY_DAYS = 8;
 /** A hint that no look could use yet still names the actor of a move that shows up late. */
 export const HINT_MS = 3_600_000;
 
-/** Append-only, like every schema of an object in the field. */
-export const INBOX_SCHEMA = `
-CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+/** Append-only: a step that has shipped is never edited, because objects in the field are at every one of them. */
+export const INBOX_MIGRATIONS: readonly string[] = [
+  `
 CREATE TABLE deliveries (id TEXT NOT NULL PRIMARY KEY, received_at INTEGER NOT NULL, result TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX deliveries_by_time ON deliveries (received_at);
 CREATE TABLE hints (
@@ -34,7 +34,8 @@ CREATE TABLE hints (
 CREATE TABLE syncs (id TEXT NOT NULL PRIMARY KEY, started_at INTEGER NOT NULL, allow INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE secrets (id TEXT NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL, not_after INTEGER, sealed TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE baseline (ref TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
-`;
+`,
+];
 
 export interface StoredSecret {
   id: string;
@@ -52,6 +53,8 @@ export interface StoredSync extends SyncState {
 
 /** Keys of `meta`. */
 export type MetaKey =
+  /** Migrations that this object has. */
+  | "schema"
   | "settings"
   /** The provider's repository id, learnt at the first signed delivery. */
   | "boundId"
@@ -74,12 +77,23 @@ export class Inbox {
 
   constructor(storage: Storage) {
     this.#storage = storage;
+    if (this.isConfigured()) this.#migrate();
   }
 
   /** Reads only. */
   isConfigured(): boolean {
-    const found = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'baseline'";
+    const found = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
     return first(this.#storage.sql, found) !== undefined;
+  }
+
+  #migrate(): void {
+    this.#storage.transactionSync(() => {
+      const meta = "CREATE TABLE IF NOT EXISTS meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+      this.#storage.sql.exec(meta);
+      const steps = INBOX_MIGRATIONS.slice(this.number("schema"));
+      for (const step of steps) this.#storage.sql.exec(step);
+      if (steps.length > 0) this.setMeta("schema", INBOX_MIGRATIONS.length);
+    });
   }
 
   settings(): Settings | null {
@@ -92,7 +106,7 @@ export class Inbox {
     this.#storage.transactionSync(() => {
       const before = this.settings();
       if (before !== null && before.uid !== settings.uid) this.#drop();
-      if (!this.isConfigured()) this.#storage.sql.exec(INBOX_SCHEMA);
+      this.#migrate();
       if (before !== null && (before.url !== settings.url || before.provider !== settings.provider)) {
         for (const key of ["boundId", "renamed", "retryAt", "failures"] as const) this.setMeta(key, null);
       }

@@ -112,25 +112,28 @@ export function settleHints(deps: EngineDeps, report: LookReport): number | null
   const observed = new Map(refs.refs.map((ref) => [ref.name, ref.oid]));
   const drop: number[] = [];
   let lookAt: number | null = null;
-  for (const hint of hints) {
-    if (report.failures.has(hint.ref)) continue;
-    const ahead = leadsOn(observed.get(hint.ref) ?? null, hint, hints);
-    const next = ahead ? LAG_LOOKS_MS.map((ms) => hint.receivedAt + ms).find((at) => at > deps.clock()) : undefined;
-    if (!ahead) drop.push(hint.seq);
-    else if (next !== undefined) lookAt = Math.min(lookAt ?? next, next);
+  for (const [ref, ofRef] of Map.groupBy(hints, (hint) => hint.ref)) {
+    if (report.failures.has(ref)) continue;
+    const now = observed.get(ref) ?? null;
+    const ahead = reachable(now, ofRef);
+    for (const hint of ofRef) {
+      if (hint.before === hint.after || hint.after === now || !ahead.has(hint.before)) drop.push(hint.seq);
+      else {
+        const next = LAG_LOOKS_MS.map((ms) => hint.receivedAt + ms).find((at) => at > deps.clock());
+        if (next !== undefined) lookAt = Math.min(lookAt ?? next, next);
+      }
+    }
   }
   deps.inbox.dropHints(drop);
   return lookAt;
 }
 
-function leadsOn(observed: string | null, hint: Hint, hints: readonly Hint[]): boolean {
-  if (hint.before === hint.after || hint.after === observed) return false;
-  const reached = new Set<string | null>([observed]);
-  for (const oid of reached) {
-    if (hint.before === oid) return true;
-    for (const other of hints) if (other.ref === hint.ref && other.before === oid) reached.add(other.after);
-  }
-  return false;
+/** Oids that hints lead to from one, itself included. */
+function reachable(from: string | null, hints: readonly Hint[]): ReadonlySet<string | null> {
+  const byBefore = Map.groupBy(hints, (hint) => hint.before);
+  const reached = new Set([from]);
+  for (const oid of reached) for (const hint of byBefore.get(oid) ?? []) reached.add(hint.after);
+  return reached;
 }
 
 export const RETRY_BASE_MS = 5_000;
