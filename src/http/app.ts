@@ -1,6 +1,7 @@
 /** The HTTP face: every route there is, by audience, and what is the same for all of them. */
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
+import { asyncApi } from "../git/taxonomy.ts";
 import { log } from "../telemetry/log.ts";
 import { continueTrace, formatTraceparent } from "../telemetry/trace.ts";
 import { createRevocation, deleteRevocation, listRevocations } from "./admin.ts";
@@ -12,6 +13,7 @@ import { handleMultiKindWatch } from "./multi-watch.ts";
 import { openApi } from "./openapi.ts";
 import { handleRejected } from "./rejected.ts";
 import { noSuchPath, StatusError, statusOfThrown, unavailable } from "./status.ts";
+import { VERSION } from "./version.ts";
 import { refuseWatch } from "./watch.ts";
 import { handlePreReceive, handleWebhook } from "./webhooks.ts";
 
@@ -35,6 +37,10 @@ export function createApp(): Hono<AppEnv> {
   app.get("/openapi.json", async (c) => {
     await identify(c);
     return c.json(openApi());
+  });
+  app.get("/asyncapi.json", async (c) => {
+    await identify(c);
+    return c.json(asyncApi(VERSION));
   });
 
   app.post("/webhooks/:ns/:repo", handleWebhook);
@@ -100,8 +106,9 @@ function whereabouts(c: AppContext): Record<string, unknown> {
 
 function finish(c: AppContext, startedAt: number): void {
   const { status } = c.res;
-  // The headers of an upgrade belong to the socket that the runtime hands over.
-  if (status !== 101) c.res.headers.set("x-request-id", c.get("requestId"));
+  // The answer to an upgrade comes from a ledger, with headers that cannot be added to.
+  if (status === 101) c.res = withHeader(c.res, "x-request-id", c.get("requestId"));
+  else c.res.headers.set("x-request-id", c.get("requestId"));
   requests.count({ audience: audienceOf(new URL(c.req.url).pathname), code: String(status) });
   const verified = c.get("verified");
   log(status >= 500 ? "error" : "info", "request", {
@@ -110,6 +117,12 @@ function finish(c: AppContext, startedAt: number): void {
     ms: Date.now() - startedAt,
     ...(verified?.ok ? { sub: verified.identity.sub } : {}),
   });
+}
+
+function withHeader({ status, headers, webSocket }: Response, name: string, value: string): Response {
+  const copied = new Headers(headers);
+  copied.set(name, value);
+  return new Response(null, { status, headers: copied, webSocket });
 }
 
 const AUDIENCES = new Set([
