@@ -20,6 +20,7 @@ import type {
   Written,
 } from "./api.ts";
 import { CLUSTER_LEDGER } from "./api.ts";
+import { pruneTombstones } from "./compact.ts";
 import { LedgerCore, NO_NAMESPACE } from "./core.ts";
 import { drainEffects, type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
@@ -331,8 +332,14 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     this.watching.message(socket, message);
   }
 
-  override async webSocketClose(socket: WebSocket): Promise<void> {
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     this.watching.closed(socket);
+    try {
+      // The closing handshake is the object's to finish; 1005, 1006 and 1015 are never sent (RFC 6455 §7.4.1).
+      socket.close([1005, 1006, 1015].includes(code) ? 1000 : code, "");
+    } catch {
+      // The peer is gone already.
+    }
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {
@@ -424,6 +431,9 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
         const target = pruneTarget(this.store, this.retention);
         while (pruneTail(this.store, target) > 0) await this.ctx.storage.sync();
         if (this.store.floor > 1) await pruneWindow(this.store, this.core.window, this.retention);
+        this.watching.forget();
+        const gone = pruneTombstones(this.ctx.storage.sql, this.now() - this.retention.tombstoneMs);
+        if (gone !== undefined) this.store.setTombstoneFloor(gone);
         this.#prunedAt = this.now();
       }
     } catch (error) {

@@ -10,6 +10,7 @@ export interface Retention {
   windowMs: number;
   windowEvents: number;
   auditMs: number;
+  tombstoneMs: number;
 }
 
 interface OutboxRow extends Record<string, string | number | null> {

@@ -12,5 +12,6 @@ export function retentionOf(env: Partial<Env>): Retention {
     windowMs: config.WINDOW_DAYS * DAY_MS,
     windowEvents: config.WINDOW_EVENTS,
     auditMs: config.AUDIT_DAYS * DAY_MS,
+    tombstoneMs: config.TOMBSTONE_DAYS * DAY_MS,
   };
 }

@@ -128,6 +128,11 @@ export class Store {
     this.storage.sql.exec("UPDATE heads SET meta = ? WHERE kind = ? AND name = ?", JSON.stringify(meta), kind, name);
   }
 
+  setTombstoneFloor(rv: number): void {
+    this.tombstoneFloor = Math.max(this.tombstoneFloor, rv);
+    this.setMeta("tombstoneFloor", this.tombstoneFloor);
+  }
+
   /** Whether an RV is a resume point. One that the log cannot tell of any more is believed. */
   endsTransaction(rv: number): boolean {
     if (rv <= this.floor || this.holes.some((hole) => rv === hole.to)) return true;
