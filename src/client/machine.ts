@@ -146,6 +146,8 @@ export interface CloseOptions {
   canRenew: boolean;
   /** Give up after this many connections in a row that brought nothing. */
   giveUpAfter: number;
+  /** After 4404: wait for the namespace to come (again), or stop. */
+  gone: "wait" | "fail";
 }
 
 const BACKOFF_FIRST_MS = 100;
@@ -186,6 +188,7 @@ function nextOf(state: MachineState, code: number, reason: string, options: Clos
     default:
       break;
   }
+  if (code === 4404 && options.gone === "fail") return stop(404, "there is no such namespace or kind");
   if (state.failures > options.giveUpAfter) return stop(code === 4404 ? 404 : 503, `no connection: ${why}`);
   if (code === 4404) return { do: "connect", minMs: GONE_MIN_MS, maxMs: backoff(state.failures), why };
   const asked = code === 4503 ? /retryAfterMs=([0-9]{1,7})/.exec(reason)?.[1] : undefined;

@@ -46,6 +46,8 @@ export interface WatchOptions {
   expired?: "fail" | "restart";
   /** Connections in a row that bring nothing before it throws; default: never. */
   giveUpAfter?: number;
+  /** When the namespace or kind is not there: wait for it (default), or throw. */
+  gone?: "wait" | "fail";
   signal?: AbortSignal;
   /** Told of every cut that is being healed. */
   onReconnect?: (cut: { why: string; afterMs: number; resourceVersion: string | undefined }) => void;
@@ -96,8 +98,13 @@ export async function* watch(options: WatchOptions): AsyncGenerator<WatchEvent, 
   }
 }
 
-function closeOptions({ token, expired = "fail", giveUpAfter = Number.POSITIVE_INFINITY }: WatchOptions) {
-  return { expired, giveUpAfter, canRenew: typeof token === "function" };
+function closeOptions({
+  token,
+  expired = "fail",
+  gone = "wait",
+  giveUpAfter = Number.POSITIVE_INFINITY,
+}: WatchOptions) {
+  return { expired, gone, giveUpAfter, canRenew: typeof token === "function" };
 }
 
 async function connect(options: WatchOptions, state: MachineState, timers: Timers): Promise<WatchSocket> {

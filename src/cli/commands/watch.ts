@@ -41,7 +41,7 @@ export const watch: Command = {
     if (io.signal.aborted) abort();
     const timer = startTimeout(invocation, abort);
     try {
-      await print(invocation, watchStream(await optionsOf(invocation, stop.signal)), limit);
+      await print(invocation, await optionsOf(invocation, stop.signal), limit);
     } finally {
       clearTimeout(timer);
       io.signal.removeEventListener("abort", abort);
@@ -49,12 +49,16 @@ export const watch: Command = {
   },
 };
 
-async function print(invocation: Invocation, events: AsyncIterable<WatchEvent>, limit: number): Promise<void> {
+async function print(invocation: Invocation, options: WatchOptions, limit: number): Promise<void> {
   let changes = 0;
   let synced = false;
-  for await (const event of events) {
-    if (event.type === "SYNCING" && synced)
+  for await (const event of watchStream(options)) {
+    // Once it worked, whatever ends it is a cut: deploys, networks and namespaces come back.
+    options.giveUpAfter = Number.POSITIVE_INFINITY;
+    options.gone = "wait";
+    if (event.type === "SYNCING" && synced) {
       invocation.io.err("the state is sent again: it replaces what was printed before\n");
+    }
     if (event.type === "SYNCED") synced = true;
     printEvent(invocation, event);
     if ("object" in event) changes += 1;
@@ -71,8 +75,7 @@ async function optionsOf({ positionals, values, session, io }: Invocation, signa
   if (resourceVersion !== undefined && flag(values, "now")) throw new UsageError("--rv and --now exclude each other");
   const labelSelector = text(values, "selector");
   const fieldSelector = text(values, "field-selector");
-  let answered = false;
-  const options: WatchOptions = {
+  return {
     server: session.server,
     token: session.renewable ? () => session.token() : await session.token(),
     namespace,
@@ -83,17 +86,13 @@ async function optionsOf({ positionals, values, session, io }: Invocation, signa
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
     giveUpAfter: FIRST_TRIES,
+    gone: "fail",
     onReconnect: ({ why, afterMs, resourceVersion: from }) => {
       const wait = afterMs === 0 ? "" : ` in ${afterMs} ms`;
-      io.err(
-        `${colour(io, "dim", `${printable(why)}; resuming${wait}${from === undefined ? "" : ` from ${from}`}`, "err")}\n`,
-      );
-      answered ||= from !== undefined;
-      // Once it worked, it is a cut: deploys and networks come back.
-      if (answered) options.giveUpAfter = Number.POSITIVE_INFINITY;
+      const text = `${printable(why)}; resuming${wait}${from === undefined ? "" : ` from ${from}`}`;
+      io.err(`${colour(io, "dim", text, "err")}\n`);
     },
   };
-  return options;
 }
 
 function printEvent({ io, output, values }: Invocation, event: WatchEvent): void {

@@ -136,7 +136,12 @@ describe("a snapshot", () => {
 
 describe("a close", () => {
   const live = feed(initialState("10"), { prev: "10", rv: "20", events: changes(20) }).state;
-  const options = { expired: "fail" as const, canRenew: true, giveUpAfter: Number.POSITIVE_INFINITY };
+  const options = {
+    expired: "fail" as const,
+    gone: "wait" as const,
+    canRenew: true,
+    giveUpAfter: Number.POSITIVE_INFINITY,
+  };
   const closeWith = (code: number, reason = "", state = live, more: object = {}) =>
     onClose(state, { code, reason }, { ...options, ...more });
 
@@ -165,6 +170,8 @@ describe("a close", () => {
 
   it("4404 waits half a minute and more", () => {
     expect(closeWith(4404).next).toMatchObject({ do: "connect", minMs: 30_000 });
+    const { next } = closeWith(4404, "", live, { gone: "fail" });
+    expect(next.do === "stop" && next.error.status.code).toBe(404);
   });
 
   it("4410 starts again from the present state where that is wanted", () => {
