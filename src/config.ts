@@ -85,8 +85,8 @@ const schema = z.object({
   AUDIT_DAYS: integer(400, 1, 36_500),
   TOMBSTONE_DAYS: integer(90, 1, 36_500),
 
-  GIT_FETCH_MAX_BYTES: integer(256 * MIB, MIB, 8 * 1024 * MIB),
-  GIT_FETCH_MAX_OBJECTS: integer(400_000, 1, 100_000_000),
+  GIT_FETCH_MAX_BYTES: integer(32 * MIB, MIB, 8 * 1024 * MIB),
+  GIT_FETCH_MAX_OBJECTS: integer(200_000, 1, 100_000_000),
   /** http and private addresses as Git remotes: for `npm start` and tests. */
   ALLOW_PRIVATE_GIT: flag(false),
 

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Env, ledgerOf, repositoryOf } from "../config.ts";
+import { log } from "../telemetry/log.ts";
 import { Alarm } from "./alarm.ts";
 import type {
   ApiWrite,
@@ -26,7 +27,7 @@ import { drainEffects, type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
 import { cloudEvents } from "./gitevents.ts";
 import { GroupCommit } from "./group.ts";
-import { flush, pruneTail, pruneTarget, pruneWindow, type Retention } from "./outbox.ts";
+import { dropUnflushed, flush, pruneTail, pruneTarget, pruneWindow, type Retention } from "./outbox.ts";
 import { applyChunk } from "./push/apply.ts";
 import { rejectedRecords } from "./push/records.ts";
 import {
@@ -73,6 +74,7 @@ const PRUNE_EVERY_MS = 30_000;
 const LONGEST_BACKOFF_MS = 60_000;
 const DELETED_GRACE_MS = 7 * 24 * 3_600_000;
 const RELEASE_BATCH = 500;
+const PUBLISH_EVERY_MS = 60_000;
 /** How long a first write waits for D1 to say whether the ledger was restored; then it goes on, and asks again later. */
 const VERIFY_WITHIN_MS = 1_000;
 
@@ -91,6 +93,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   #flushDue = false;
   #flushFailures = 0;
   #prunedAt = 0;
+  #publishedAt = 0;
   readonly #faults: Faults;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -396,15 +399,9 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       later(await drainEffects(this.store, this.#runEffect()));
       await this.#verify();
       later(await this.#drainOutbox());
+      await this.#publish();
     } catch (error) {
-      console.error(
-        JSON.stringify({
-          level: "error",
-          msg: "ledger alarm failed; it runs again",
-          namespace: this.core.namespace,
-          error: String(error),
-        }),
-      );
+      this.#say("error", "the ledger's alarm failed; it runs again", { error: String(error) });
       later(this.now() + FLUSH_AFTER_MS);
     } finally {
       if (next !== undefined) this.alarmClock.wake(Math.max(next, this.now() + 1));
@@ -436,20 +433,21 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
         if (gone !== undefined) this.store.setTombstoneFloor(gone);
         this.#prunedAt = this.now();
       }
+      const room = await this.core.window.makeRoom(this.store.windowBytes, this.retention.replayMaxBytes);
+      if (room)
+        this.#say("warn", "the replay database is full: the oldest events of its longest window went", {
+          of: room.namespace,
+          dropped: room.dropped,
+        });
     } catch (error) {
       if (!(error instanceof WindowUnavailable)) throw error;
+      const dropped = dropUnflushed(this.store, this.retention.tailMaxBytes);
+      if (dropped > 0)
+        this.#say("error", "D1 is away and the tail is full: the oldest events went without it", { dropped });
       this.#flushFailures += 1;
       this.#flushDue = true;
       const backoff = Math.min(FLUSH_AFTER_MS * 2 ** this.#flushFailures, LONGEST_BACKOFF_MS);
-      console.warn(
-        JSON.stringify({
-          level: "warn",
-          msg: "D1 flush failed; retried",
-          namespace: this.core.namespace,
-          failures: this.#flushFailures,
-          error: error.message,
-        }),
-      );
+      this.#say("warn", "a flush to D1 failed; it is retried", { failures: this.#flushFailures, error: error.message });
       return this.now() + backoff;
     }
     if (this.store.head > this.store.flushed) return this.now() + FLUSH_AFTER_MS;
@@ -457,6 +455,21 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     return this.store.head - this.store.floor > this.retention.tailEvents
       ? this.now() + this.retention.tailMs
       : undefined;
+  }
+
+  #say(level: "info" | "warn" | "error", msg: string, more: Record<string, unknown> = {}): void {
+    log(level, msg, { namespace: this.core.namespace, ...more });
+  }
+
+  /** At most once a minute, and only while awake: a scrape reads this and wakes nobody. */
+  async #publish(): Promise<void> {
+    if (this.#flushFailures > 0 || this.now() - this.#publishedAt < PUBLISH_EVERY_MS) return;
+    this.#publishedAt = this.now();
+    try {
+      await this.core.window.publish(JSON.stringify(await this.stats()), this.now());
+    } catch (error) {
+      if (!(error instanceof WindowUnavailable)) throw error; // the next minute's does as well
+    }
   }
 
   async #dropClosed(): Promise<void> {

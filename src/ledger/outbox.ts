@@ -11,6 +11,8 @@ export interface Retention {
   windowEvents: number;
   auditMs: number;
   tombstoneMs: number;
+  tailMaxBytes: number;
+  replayMaxBytes: number;
 }
 
 interface OutboxRow extends Record<string, string | number | null> {
@@ -61,7 +63,7 @@ export async function flush(store: Store, window: Window, deadline: number): Pro
     const end = batch[batch.length - 1];
     if (!end) return sent;
     store.faults.hit("midFlush");
-    await window.append(batch, auditOf(batch), store.clock());
+    store.windowBytes = await window.append(batch, auditOf(batch), store.clock(), store.droppedUpTo);
     store.faults.hit("afterFlushBeforeMark");
     // Another event may have run meanwhile (a second flush after a retry): the mark only ever rises.
     if (end.rv > store.flushed) {
@@ -94,6 +96,29 @@ export function pruneTarget(store: Store, retention: Retention): number {
       target,
     )?.rv ?? 0
   );
+}
+
+/**
+ * A D1 that is lost or full must not fill this object too: past `maxBytes` the oldest events go although D1 never had
+ * them. Their cursors are expired then (compact still answers), and D1's window is told to begin above.
+ */
+export function dropUnflushed(store: Store, maxBytes: number): number {
+  if (store.tailBytes() <= maxBytes) return 0;
+  const half = store.floor + Math.ceil((store.head - store.floor) / 2);
+  const end = first<{ rv: number | null }>(
+    store.storage.sql,
+    "SELECT min(rv) AS rv FROM versions WHERE rv >= ? AND last > 0",
+    half,
+  )?.rv;
+  if (!end || end >= store.head) return 0;
+  if (end > store.flushed) {
+    store.flushed = end;
+    store.setMeta("flushed", end);
+    store.setDroppedUpTo(end);
+  }
+  let dropped = 0;
+  for (let gone = pruneTail(store, end); gone > 0; gone = pruneTail(store, end)) dropped += gone;
+  return dropped;
 }
 
 /**

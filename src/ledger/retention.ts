@@ -12,6 +12,8 @@ export function retentionOf(env: Partial<Env>): Retention {
     windowMs: config.WINDOW_DAYS * DAY_MS,
     windowEvents: config.WINDOW_EVENTS,
     auditMs: config.AUDIT_DAYS * DAY_MS,
+    tailMaxBytes: config.TAIL_MAX_BYTES,
+    replayMaxBytes: config.REPLAY_MAX_BYTES,
     tombstoneMs: config.TOMBSTONE_DAYS * DAY_MS,
   };
 }

@@ -54,6 +54,10 @@ export class Store {
   flushed = 0;
   /** RVs at and below cannot be compacted from: tombstones of deletions up to here are gone. */
   tombstoneFloor = 0;
+  /** Events up to here were dropped without D1 ever having them. */
+  droppedUpTo = 0;
+  /** The size of the D1 database at the last flush. */
+  windowBytes = 0;
   /** Ranges that a restore skipped, oldest first. */
   holes: readonly Hole[] = [];
   /** Bytes of log since the last cut point. */
@@ -70,6 +74,7 @@ export class Store {
     this.floor = this.number("floor");
     this.flushed = this.number("flushed");
     this.tombstoneFloor = this.number("tombstoneFloor");
+    this.droppedUpTo = this.number("droppedUpTo");
     this.holes = JSON.parse(String(this.meta("holes") ?? "[]")) as Hole[];
     const cut =
       first<{ rv: number | null }>(this.storage.sql, "SELECT max(rv) AS rv FROM versions WHERE last = ?", CUTS)?.rv ??
@@ -126,6 +131,19 @@ export class Store {
 
   setHeadMeta(kind: KindKey, name: string, meta: HeadMeta): void {
     this.storage.sql.exec("UPDATE heads SET meta = ? WHERE kind = ? AND name = ?", JSON.stringify(meta), kind, name);
+  }
+
+  setDroppedUpTo(rv: number): void {
+    this.droppedUpTo = rv;
+    this.setMeta("droppedUpTo", rv);
+  }
+
+  /** Bytes of the tail's bodies. A sum over it, so for alarms only. */
+  tailBytes(): number {
+    return (
+      first<{ n: number | null }>(this.storage.sql, "SELECT sum(bytes) AS n FROM versions WHERE rv > ?", this.floor)
+        ?.n ?? 0
+    );
   }
 
   setTombstoneFloor(rv: number): void {

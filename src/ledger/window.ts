@@ -8,6 +8,9 @@ export const FLUSH_BYTES = 512 * 1024;
 /** Larger rows are bound one by one: quoted once more inside a JSON array they could pass D1's 2 MB. */
 export const DIRECT_ROW_BYTES = 256 * 1024;
 
+/** Events dropped at once when a database is over its bound. */
+const ROOM_ROWS = 10_000;
+
 export class WindowUnavailable extends Error {}
 
 /** A row on its way to D1: an entry, and the object before it where a filter may have to say it left. */
@@ -26,8 +29,15 @@ export interface AuditRow {
 export interface Window {
   /** Entries in (after, upTo], in RV order, at most `limit`; with their before-image in `before`. */
   read(after: number, upTo: number, limit: number): Promise<WindowRow[]>;
-  /** Idempotent by (namespace, rv). Marks the head that is flushed. */
-  append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number): Promise<void>;
+  /**
+   * Idempotent by (namespace, rv). Marks the head that is flushed. `floor`: the ledger had to drop events up to here
+   * without D1 ever having them, so the window begins above. Returns the database's size in bytes.
+   */
+  append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number, floor: number): Promise<number>;
+  /** Drops the oldest events of the namespace with the longest window, when the file has grown past `bytes`. */
+  makeRoom(size: number, bytes: number): Promise<{ namespace: string; dropped: number } | undefined>;
+  /** What `/metrics` and `/readyz` show of this ledger without waking it. */
+  publish(json: string, at: number): Promise<void>;
   /** Where the window begins (events above it are there) and ends; undefined when nothing was ever flushed. */
   bounds(): Promise<{ floor: number; head: number } | undefined>;
   /** Drops events at or below `floor`; returns how many went. */
@@ -71,10 +81,10 @@ export class D1Window implements Window {
     return results;
   }
 
-  async append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number): Promise<void> {
+  async append(rows: readonly WindowRow[], audit: readonly AuditRow[], at: number, floor: number): Promise<number> {
     const first = rows[0];
     const end = rows[rows.length - 1];
-    if (!first || !end) return;
+    if (!first || !end) return 0;
     const statements: D1PreparedStatement[] = [];
     const small = rows.filter((row) => row.json.length <= DIRECT_ROW_BYTES);
     if (small.length > 0) {
@@ -106,11 +116,48 @@ export class D1Window implements Window {
       this.#db
         .prepare(
           `INSERT INTO windows VALUES (?1, ?2, ?3, ?4)
-           ON CONFLICT (ns) DO UPDATE SET head = max(head, excluded.head), at = excluded.at`,
+           ON CONFLICT (ns) DO UPDATE SET head = max(head, excluded.head), at = excluded.at, floor = max(floor, ?5)`,
         )
-        .bind(this.#ns, end.rv, first.rv - 1, at),
+        .bind(this.#ns, end.rv, first.rv - 1, at, floor),
     );
-    await this.#timed(this.#db.batch(statements));
+    const results = await this.#timed(this.#db.batch(statements));
+    return results.at(-1)?.meta.size_after ?? 0;
+  }
+
+  async makeRoom(size: number, bytes: number): Promise<{ namespace: string; dropped: number } | undefined> {
+    if (size <= bytes) return undefined;
+    const last = await this.#timed(
+      this.#db.prepare("SELECT value FROM bounds WHERE name = 'size'").first<{ value: number }>(),
+    );
+    if (last && size <= last.value) return undefined;
+    // RVs are dense, so the longest window is the one with most events, without counting any.
+    const longest = await this.#timed(
+      this.#db
+        .prepare("SELECT ns, floor, head FROM windows ORDER BY head - floor DESC LIMIT 1")
+        .first<{ ns: string; floor: number; head: number }>(),
+    );
+    if (!longest || longest.head <= longest.floor) return undefined;
+    const upTo = longest.floor + Math.min(ROOM_ROWS, Math.ceil((longest.head - longest.floor) / 2));
+    const end = await this.#timed(
+      this.#db
+        .prepare("SELECT min(rv) AS rv FROM events WHERE ns = ? AND rv >= ? AND last > 0")
+        .bind(longest.ns, upTo)
+        .first<{ rv: number | null }>(),
+    );
+    const dropped = await new D1Window(this.#db, longest.ns, this.#wait).prune(end?.rv ?? upTo);
+    await this.#timed(
+      this.#db
+        .prepare("INSERT INTO bounds VALUES ('size', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(size)
+        .run(),
+    );
+    return { namespace: longest.ns, dropped };
+  }
+
+  async publish(json: string, at: number): Promise<void> {
+    const upsert =
+      "INSERT INTO gauges VALUES (?, ?, ?) ON CONFLICT (ns) DO UPDATE SET at = excluded.at, json = excluded.json";
+    await this.#timed(this.#db.prepare(upsert).bind(this.#ns, at, json).run());
   }
 
   async bounds(): Promise<{ floor: number; head: number } | undefined> {
@@ -168,7 +215,7 @@ export class D1Window implements Window {
   }
 
   async drop(): Promise<void> {
-    const tables = ["events", "befores", "audit"];
+    const tables = ["events", "befores", "audit", "gauges"];
     await this.#timed(
       this.#db.batch(tables.map((table) => this.#db.prepare(`DELETE FROM ${table} WHERE ns = ?`).bind(this.#ns))),
     );

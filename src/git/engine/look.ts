@@ -239,7 +239,8 @@ class Looker {
   async #followPattern(context: ApplyContext, { ref, oid, move }: AppliedRef, observedAt: number): Promise<void> {
     const policy = policyOf(this.#settings, ref, "branch");
     if (oid === null || policy.matched === (await this.#hasIndex(ref))) return;
-    const still = { ref, refType: "branch" as const, old: oid, new: oid, move, hint: null };
+    // A move of its own, though the ref stands still: events of a pattern that comes, goes and comes again differ.
+    const still = { ref, refType: "branch" as const, old: oid, new: oid, move: move + 1, hint: null };
     const facts = { forced: false, peeled: oid, observedAt };
     if (!policy.matched) {
       await applyPush(context, pushHeader(this.#settings, still, { ...facts, baseline: false, commit: null }));

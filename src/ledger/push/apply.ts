@@ -61,7 +61,9 @@ export function applyChunk(chunk: PushChunk, context: PushContext, tx: Transacti
   const refused = (progress?.refused ?? 0) + counts.refused;
   const warned = (progress?.warned ?? 0) + evaluation.warnings;
   if (chunk.final) {
-    if (push.new === null && push.refType === "branch") dropBranch(store, push.repository.uid, branchOf(chunk));
+    // A branch that is gone, or that no pattern matches any more, holds nothing from now on.
+    const left = push.new === null || !push.policy.matched;
+    if (left && push.refType === "branch") dropBranch(store, push.repository.uid, branchOf(chunk));
     events.finish({ allowed: admitted, refused, warned }, evaluation);
     closePush(store, push);
     setApplied(context, tx, push);
@@ -304,7 +306,7 @@ function staleness(store: Store, chunk: PushChunk, open: Progress | undefined): 
   );
   const oid = ref?.oid ?? null;
   if (oid !== push.old) return `${push.ref} is applied at ${oid ?? "nothing"}, not at ${push.old ?? "nothing"}`;
-  const expected = (ref?.move ?? 0) + (push.old === push.new ? 0 : 1);
+  const expected = (ref?.move ?? 0) + 1;
   return push.move === expected ? undefined : `move ${push.move} came, move ${expected} is expected`;
 }
 

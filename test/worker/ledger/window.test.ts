@@ -223,3 +223,72 @@ describe("a commit under faults", () => {
     expect(watcher.frames).toHaveLength(2);
   });
 });
+
+describe("the bounds of tail and window", () => {
+  const shorten = (ledger: TestLedger, retention: Record<string, number>): Promise<void> =>
+    runInDurableObject(bindings.LEDGER.get(bindings.LEDGER.idFromName(ledger.name)), (object) => {
+      Object.assign((object as unknown as { retention: Record<string, number> }).retention, retention);
+    });
+
+  it("drops the oldest events past TAIL_MAX_BYTES while D1 is away, and their cursors are expired then, also once D1 is back", async () => {
+    const ledger = await newLedger();
+    controlsOfLedger(ledger).d1 = "failing";
+    for (let i = 0; i < 4; i++) await push(ledger, { files: many(i * 50, 50) });
+    await shorten(ledger, { tailMaxBytes: 40_000 });
+    await runAlarm(ledger);
+    const { floor } = await must(ledger.stub.head());
+    expect(Number(floor)).toBeGreaterThan(50);
+    delete controlsOfLedger(ledger).d1;
+    await runAlarm(ledger);
+    const old = await watch(ledger, { kinds: ALL });
+    expect(await old.closed).toMatchObject({ code: 4410 });
+    const young = await watch(ledger, { start: { from: "rv", rv: Number(floor) }, kinds: ALL });
+    await young.untilRv(await headOf(ledger));
+    expect(young.events).toHaveLength((await headOf(ledger)) - Number(floor));
+    const compact = await watch(ledger, { kinds: ["Product.catalog.gitstore.dev"], expired: "compact" });
+    await compact.untilRv(await headOf(ledger));
+    expect(compact.events).toHaveLength(200);
+  });
+
+  it("makes room past REPLAY_MAX_BYTES at the old end of the longest window, whose floor rises", async () => {
+    const ledger = await newLedger("longest");
+    for (let i = 0; i < 6; i++) await push(ledger, { files: many(i * 100, 100) });
+    await runAlarm(ledger);
+    await bindings.REPLAY.prepare("UPDATE windows SET floor = head WHERE ns <> ?").bind(ledger.name).run();
+    await push(ledger, { files: many(600, 5) });
+    await shorten(ledger, { replayMaxBytes: 1 });
+    await runAlarm(ledger);
+    const window = await bindings.REPLAY.prepare("SELECT floor, head FROM windows WHERE ns = ?")
+      .bind(ledger.name)
+      .first<{ floor: number; head: number }>();
+    expect(window?.floor).toBeGreaterThan(100);
+    expect((await rowsInD1(ledger))[0]).toBe((window?.floor ?? 0) + 1);
+    await push(ledger, { files: many(700, 5) });
+    await runAlarm(ledger);
+    const again = await bindings.REPLAY.prepare("SELECT floor FROM windows WHERE ns = ?")
+      .bind(ledger.name)
+      .first<{ floor: number }>();
+    expect(again?.floor, "not again until the file has grown").toBe(window?.floor);
+  });
+
+  it("publishes its gauges while awake, at most once a minute, so that a scrape wakes no ledger", async () => {
+    const ledger = await newLedger();
+    await push(ledger, { files: many(0, 5) });
+    await runAlarm(ledger);
+    const read = (): Promise<{ at: number; json: string } | null> =>
+      bindings.REPLAY.prepare("SELECT at, json FROM gauges WHERE ns = ?").bind(ledger.name).first();
+    const first = await read();
+    expect(JSON.parse(first?.json ?? "{}")).toMatchObject({
+      namespace: ledger.name,
+      rv: await headOf(ledger),
+      outboxDepth: 0,
+    });
+    await push(ledger, { files: many(5, 5) });
+    await runAlarm(ledger);
+    expect((await read())?.at).toBe(first?.at);
+    controlsOfLedger(ledger).clockAheadMs = 61_000;
+    await push(ledger, { files: many(10, 5) });
+    await runAlarm(ledger);
+    expect((await read())?.at).toBeGreaterThan(first?.at ?? 0);
+  });
+});
