@@ -14,11 +14,12 @@ export async function wake(deps: EngineDeps): Promise<void> {
   const settings = deps.inbox.settings();
   if (settings === null) return;
   const seen = deps.inbox.hints().at(-1)?.seq ?? 0;
+  const syncs = new Set(deps.inbox.runningSyncs().map(({ id }) => id));
   let next = deps.clock() + IDLE_MS;
   try {
     next = await lookAndSettle(deps, settings);
   } catch (error) {
-    next = await settleFailure(deps, settings, error);
+    next = await settleFailure(deps, settings, error, syncs);
   }
   await arm(deps, next, seen);
 }
@@ -78,13 +79,19 @@ function nextRetry(deps: EngineDeps): number {
   return deps.clock() + retryDelay(failures, deps.random.fraction());
 }
 
-/** The remote or the ledger ended the look. */
-async function settleFailure(deps: EngineDeps, settings: Settings, error: unknown): Promise<number> {
+/** The remote or the ledger ended the look. A sync that was asked for meanwhile is the next look's, not this failure's. */
+async function settleFailure(
+  deps: EngineDeps,
+  settings: Settings,
+  error: unknown,
+  syncs: ReadonlySet<string>,
+): Promise<number> {
   const { inbox, clock } = deps;
   const failure = error instanceof Error ? error : new Error(String(error));
   deps.log("a look at the remote failed", { namespace: settings.namespace, repository: settings.name, error: failure });
   try {
-    failSyncs(deps, inbox.runningSyncs(), failure.message);
+    const begun = inbox.runningSyncs().filter(({ id }) => syncs.has(id));
+    failSyncs(deps, begun, failure.message);
     if (failure instanceof RepositoryGone) return clock() + IDLE_MS;
     const at = nextRetry(deps);
     const renamed = inbox.meta("renamed");

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GitRemoteError } from "../../../src/git/remote/errors.ts";
 import { file, product, World } from "./support/world.ts";
 
 let world: World;
@@ -174,6 +175,27 @@ describe("a sync", () => {
     await world.register();
     world.server.failWith = 500;
     expect(await sync()).toMatchObject({ state: "failed", message: expect.stringContaining("500") });
+  });
+
+  it("that is asked for while a look fails is the next look's, and does not fail with that one", async () => {
+    await world.git.commit(add(1), "first");
+    await world.register();
+    let begun: string | undefined;
+    world.wrapRemote = (remote) => ({
+      ...remote,
+      listRefs: async () => {
+        const asked = await world.engine.sync({});
+        if (asked.ok) begun = asked.value.sync;
+        throw new GitRemoteError("Unreachable", "nobody answers");
+      },
+    });
+    await world.wake();
+    const state = () => world.engine.syncState(begun ?? "");
+    expect(await state()).toMatchObject({ value: { state: "running" } });
+    world.wrapRemote = (remote) => remote;
+    expect(world.alarmAt).toBe(world.now);
+    await world.wake();
+    expect(await state()).toMatchObject({ value: { state: "done", admitted: 1 } });
   });
 
   it("that nobody began is unknown", async () => {
