@@ -5,6 +5,9 @@
  */
 import type { Stage } from "../admission/types.ts";
 import type { AuthoredResource, Candidate, Condition, FieldError, Identity, KindKey } from "../resource/types.ts";
+import type { StatusOutcome, StatusWrite } from "./status/types.ts";
+
+export type * from "./status/types.ts";
 
 /** The name of the ledger of cluster-scoped kinds. It is no DNS label, so no namespace can take it. */
 export const CLUSTER_LEDGER = "~cluster";
@@ -242,6 +245,8 @@ export interface LedgerApi {
   /** Waits until the ledger has reached `rv`, at most 3 s; then FutureVersion. */
   reached(rv: number): Promise<Result<HeadInfo>>;
   write(write: ApiWrite): Promise<Result<Written>>;
+  /** The status subresource, for every kind: one write, one outcome, whatever the transport. */
+  updateStatus(write: StatusWrite): Promise<StatusOutcome>;
   /** CloudEvents (the `spec` of GitEvents) as JSON texts, in RV order. */
   events(query: { after: number; types?: string[]; limit: number }): Promise<Result<{ rv: string; events: string[] }>>;
   rejected(query: {
