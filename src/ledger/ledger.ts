@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Env, ledgerOf, repositoryOf } from "../config.ts";
-import { log } from "../telemetry/log.ts";
 import { Alarm } from "./alarm.ts";
 import type {
   ApiWrite,
@@ -21,13 +20,12 @@ import type {
   Written,
 } from "./api.ts";
 import { CLUSTER_LEDGER } from "./api.ts";
-import { pruneTombstones } from "./compact.ts";
 import { LedgerCore, NO_NAMESPACE } from "./core.ts";
-import { drainEffects, type EffectTargets, effectRunner } from "./effects.ts";
+import { type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
 import { cloudEvents } from "./gitevents.ts";
 import { GroupCommit } from "./group.ts";
-import { dropUnflushed, flush, pruneTail, pruneTarget, pruneWindow, type Retention } from "./outbox.ts";
+import type { Retention } from "./outbox.ts";
 import { applyChunk } from "./push/apply.ts";
 import { rejectedRecords } from "./push/records.ts";
 import {
@@ -39,12 +37,13 @@ import {
   release,
   repositoryUid,
 } from "./push/repository.ts";
-import { verifyAgainstWindow, windowHead } from "./restore.ts";
+import { windowHead } from "./restore.ts";
 import { retentionOf } from "./retention.ts";
 import { isOpened, migrate } from "./schema.ts";
 import { type Faults, noFaults } from "./sql.ts";
 import { ledgerStats } from "./stats.ts";
 import { Store, type Transaction, TransactionTooLarge } from "./store.ts";
+import { Upkeep } from "./upkeep.ts";
 import { D1Window, type Window, WindowUnavailable } from "./window.ts";
 import { writeObject } from "./write.ts";
 
@@ -67,16 +66,7 @@ export interface Watching {
   stats(): { connected: number; parked: number; counters: Record<string, number> };
 }
 
-const FLUSH_AFTER_MS = 1_000;
-const FLUSH_AT_ROWS = 500;
-const FLUSH_BUDGET_MS = 10_000;
-const PRUNE_EVERY_MS = 30_000;
-const LONGEST_BACKOFF_MS = 60_000;
-const DELETED_GRACE_MS = 7 * 24 * 3_600_000;
 const RELEASE_BATCH = 500;
-const PUBLISH_EVERY_MS = 60_000;
-/** How long a first write waits for D1 to say whether the ledger was restored; then it goes on, and asks again later. */
-const VERIFY_WITHIN_MS = 1_000;
 
 /** A namespace's order. Thin: storage, sockets, alarm and RPC are wired to the cores; nothing here is worth a test alone. */
 export abstract class LedgerObject extends DurableObject<Env> implements LedgerApi {
@@ -88,18 +78,11 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   /** Tests shorten it. */
   protected readonly retention: Retention;
   #opened: boolean;
-  /** Settles when this instance knows that it was not restored behind D1's back. */
-  #verified: Promise<void> | undefined;
-  #flushDue = false;
-  #flushFailures = 0;
-  #prunedAt = 0;
-  #publishedAt = 0;
-  readonly #faults: Faults;
+  readonly #upkeep: Upkeep;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#faults = this.faults();
-    this.store = new Store(ctx.storage, () => this.now(), this.#faults);
+    this.store = new Store(ctx.storage, () => this.now(), this.faults());
     this.core = new LedgerCore(this.store, this.window(), (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
     this.retention = retentionOf(env);
     this.alarmClock = new Alarm(ctx.storage);
@@ -114,6 +97,15 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       (entries) => this.#committed(entries),
     );
     this.watching = this.watch();
+    this.#upkeep = new Upkeep(this.core, this.alarmClock, this.retention, {
+      now: () => this.now(),
+      yieldTurn: () => ctx.storage.sync(),
+      wait: (ms, signal) => scheduler.wait(ms, { signal }),
+      tend: (now) => this.watching.tend(now),
+      forgetWatchers: () => this.watching.forget(),
+      stats: () => this.#stats(),
+      runEffect: (effect) => effectRunner(this.core.namespace, this.targets())(effect),
+    });
     void ctx.blockConcurrencyWhile(() => this.alarmClock.load(this.now()));
   }
 
@@ -140,7 +132,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       if (!seen.ok) return seen;
       migrate(this.ctx.storage);
       this.#opened = true;
-      this.#verified = Promise.resolve();
+      this.#upkeep.trust();
       return this.core.open(namespace, seen.value);
     }
     return this.core.open(namespace, 0);
@@ -150,7 +142,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     if (!this.#opened) return NO_NAMESPACE;
     const closed = this.core.close();
     this.watching.closeAll("namespace");
-    this.alarmClock.wake(this.now() + DELETED_GRACE_MS);
+    this.#upkeep.closed();
     return closed;
   }
 
@@ -228,17 +220,17 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
         error: { code: "Fenced", message: `watcher ${watcher.name}: epoch ${watcher.epoch} was taken over` },
       };
     }
-    await this.#verify();
+    await this.#upkeep.verify();
     const written = await this.#group.run((tx) =>
       writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx),
     );
-    if (written.ok && written.value.changed) this.ctx.waitUntil(this.#effects());
+    if (written.ok && written.value.changed) this.ctx.waitUntil(this.#upkeep.effects());
     return written;
   }
 
   async applyPush(chunk: PushChunk): Promise<PushResult> {
     if (!(await this.#ready())) return { result: "gone" };
-    await this.#verify();
+    await this.#upkeep.verify();
     try {
       return await this.#group.run((tx) => applyChunk(chunk, this.#context(), tx), Math.max(1, chunk.ops.length));
     } catch (error) {
@@ -354,6 +346,10 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async stats(): Promise<LedgerStats> {
+    return this.#stats();
+  }
+
+  #stats(): LedgerStats {
     return ledgerStats(
       this.core,
       this.watching.stats(),
@@ -377,140 +373,11 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   #committed(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
     this.watching.committed(entries);
-    const waiting = this.store.head - this.store.flushed;
-    if (!this.#flushDue || waiting >= FLUSH_AT_ROWS) {
-      this.#flushDue = true;
-      // While D1 is failing its own back-off decides, or every commit would ask it again.
-      if (this.#flushFailures === 0) this.alarmClock.wake(this.now() + (waiting >= FLUSH_AT_ROWS ? 0 : FLUSH_AFTER_MS));
-    }
+    this.#upkeep.committed();
   }
 
-  /** Closes and bookmarks first, D1 last: it may stall. Never throws, or the platform's six retries would run out. */
   override async alarm(): Promise<void> {
-    this.alarmClock.fired();
-    if (!this.#opened) return;
-    let next: number | undefined;
-    const later = (at: number | undefined): void => {
-      if (at !== undefined) next = next === undefined ? at : Math.min(next, at);
-    };
-    try {
-      if (!this.core.serving) return await this.#dropClosed();
-      later(this.watching.tend(this.now()));
-      later(await drainEffects(this.store, this.#runEffect()));
-      await this.#verify();
-      later(await this.#drainOutbox());
-      await this.#publish();
-    } catch (error) {
-      this.#say("error", "the ledger's alarm failed; it runs again", { error: String(error) });
-      later(this.now() + FLUSH_AFTER_MS);
-    } finally {
-      if (next !== undefined) this.alarmClock.wake(Math.max(next, this.now() + 1));
-    }
-  }
-
-  /** Before the first write of an instance: was this object restored to an earlier state? D1 knows, if it answers soon. */
-  #verify(): Promise<void> {
-    this.#verified ??= verifyAgainstWindow(this.store, this.core.window, (signal) =>
-      scheduler.wait(VERIFY_WITHIN_MS, { signal }),
-    ).then((answer) => {
-      if (answer === "unknown") this.#verified = undefined;
-    });
-    return this.#verified;
-  }
-
-  async #drainOutbox(): Promise<number | undefined> {
-    try {
-      this.#flushDue = false;
-      await flush(this.store, this.core.window, this.now() + FLUSH_BUDGET_MS);
-      this.#flushFailures = 0;
-      this.#faults.hit("afterFlushBeforePrune");
-      if (this.now() - this.#prunedAt >= PRUNE_EVERY_MS) {
-        const target = pruneTarget(this.store, this.retention);
-        while (pruneTail(this.store, target) > 0) await this.ctx.storage.sync();
-        if (this.store.floor > 1) await pruneWindow(this.store, this.core.window, this.retention);
-        this.watching.forget();
-        const gone = pruneTombstones(this.ctx.storage.sql, this.now() - this.retention.tombstoneMs);
-        if (gone !== undefined) this.store.setTombstoneFloor(gone);
-        this.#prunedAt = this.now();
-      }
-      const room = await this.core.window.makeRoom(this.store.windowBytes, this.retention.replayMaxBytes);
-      if (room)
-        this.#say("warn", "the replay database is full: the oldest events of its longest window went", {
-          of: room.namespace,
-          dropped: room.dropped,
-        });
-    } catch (error) {
-      if (!(error instanceof WindowUnavailable)) throw error;
-      const dropped = dropUnflushed(this.store, this.retention.tailMaxBytes);
-      if (dropped > 0)
-        this.#say("error", "D1 is away and the tail is full: the oldest events went without it", { dropped });
-      this.#flushFailures += 1;
-      this.#flushDue = true;
-      const backoff = Math.min(FLUSH_AFTER_MS * 2 ** this.#flushFailures, LONGEST_BACKOFF_MS);
-      this.#say("warn", "a flush to D1 failed; it is retried", { failures: this.#flushFailures, error: error.message });
-      return this.now() + backoff;
-    }
-    if (this.store.head > this.store.flushed) return this.now() + FLUSH_AFTER_MS;
-    // What is due to leave the tail by age is looked at again then, so that an idle ledger sleeps in between.
-    return this.store.head - this.store.floor > this.retention.tailEvents
-      ? this.now() + this.retention.tailMs
-      : undefined;
-  }
-
-  #say(level: "info" | "warn" | "error", msg: string, more: Record<string, unknown> = {}): void {
-    log(level, msg, { namespace: this.core.namespace, ...more });
-  }
-
-  /** At most once a minute, and only while awake: a scrape reads this and wakes nobody. */
-  async #publish(): Promise<void> {
-    if (this.#flushFailures > 0 || this.now() - this.#publishedAt < PUBLISH_EVERY_MS) return;
-    this.#publishedAt = this.now();
-    try {
-      await this.core.window.publish(JSON.stringify(await this.stats()), this.now());
-    } catch (error) {
-      if (!(error instanceof WindowUnavailable)) throw error; // the next minute's does as well
-    }
-  }
-
-  async #dropClosed(): Promise<void> {
-    const closedAt = this.store.number("closedAt");
-    if (closedAt === 0) return;
-    if (this.now() < closedAt + DELETED_GRACE_MS) {
-      this.alarmClock.wake(closedAt + DELETED_GRACE_MS);
-      return;
-    }
-    try {
-      await this.core.window.drop();
-    } catch {
-      this.alarmClock.wake(this.now() + LONGEST_BACKOFF_MS);
-      return;
-    }
-    for (const table of [
-      "versions",
-      "heads",
-      "tombstones",
-      "files",
-      "refs",
-      "pushes",
-      "rejected",
-      "skus",
-      "recorded",
-      "effects",
-    ]) {
-      this.ctx.storage.sql.exec(`DELETE FROM ${table}`);
-    }
-    // The counter stays: a namespace made again under this name goes on from here.
-    for (const key of ["floor", "flushed"]) this.store.setMeta(key, this.store.head);
-    this.core.load();
-  }
-
-  async #effects(): Promise<void> {
-    const due = await drainEffects(this.store, this.#runEffect());
-    if (due !== undefined) this.alarmClock.wake(due);
-  }
-
-  #runEffect(): ReturnType<typeof effectRunner> {
-    return effectRunner(this.core.namespace, this.targets());
+    if (this.#opened) await this.#upkeep.run();
   }
 
   protected targets(): EffectTargets {

@@ -6,6 +6,7 @@ import type { ApiWrite, LedgerError, Result, Written } from "./api.ts";
 import type { HeadMeta } from "./entry.ts";
 import { type Kinds, NAMESPACE, REPOSITORY, selectableText } from "./kinds.ts";
 import { makeObject, metaOf, seconds } from "./object.ts";
+import { repositoryName } from "./push/evaluate.ts";
 import { ChunkState } from "./push/state.ts";
 import type { Head, Store, Transaction } from "./store.ts";
 
@@ -21,13 +22,8 @@ export function writeObject(write: ApiWrite, context: WriteContext, tx: Transact
   const { store, kinds } = context;
   const kind = kinds.get(write.kind);
   if (!kind) return refuse({ code: "NotFound", kind: write.kind, name: write.name });
-  if (kind.owner !== "api") {
-    return refuse({
-      code: "MethodNotAllowed",
-      kind: write.kind,
-      message: `${kind.plural} are owned by ${kind.owner === "git" ? "Git" : "the system"} and not written through the API`,
-    });
-  }
+  if (kind.owner !== "api")
+    return refuse({ code: "MethodNotAllowed", kind: write.kind, message: ownedElsewhere(kind, write.name, store) });
   const before = store.find(write.kind, write.name);
   if (write.operation === "CREATE" && before)
     return refuse({ code: "AlreadyExists", kind: write.kind, name: write.name });
@@ -39,6 +35,18 @@ export function writeObject(write: ApiWrite, context: WriteContext, tx: Transact
       ? remove(write, kind, before, context, tx)
       : refuse({ code: "NotFound", kind: write.kind, name: write.name });
   return put(write, kind, before, context, tx);
+}
+
+/** Where a kind is written instead: for one that Git owns, the very file. */
+function ownedElsewhere(kind: KindDef, name: string, store: Store): string {
+  const qualified = `${kind.plural}.${kind.group} "${name}"`;
+  if (kind.owner !== "git") return `${qualified} is written by the system: it cannot be changed through the API`;
+  const { repo, branch, path } = store.find(kind.key, name)?.meta ?? {};
+  const repository = repo === undefined ? undefined : repositoryName(store, repo);
+  const head = repository === undefined ? undefined : store.find(REPOSITORY, repository);
+  if (!head) return `${qualified} is owned by Git`;
+  const { url } = (JSON.parse(head.json) as Resource).spec;
+  return `${qualified} is owned by Git: commit it to ${String(url ?? repository)}, ${branch}, ${path}`;
 }
 
 function refuse<T>(error: LedgerError): Result<T> {
