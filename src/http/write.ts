@@ -4,6 +4,7 @@ import type { Result, Written } from "../ledger/api.ts";
 import { isObject } from "../resource/json.ts";
 import type { KindDef } from "../resource/kind.ts";
 import { parseObject } from "../resource/parseObject.ts";
+import { jsonPatch, mergePatch, PatchError } from "../resource/patch.ts";
 import { coreRegistry } from "../resource/registry.ts";
 import type { AuthoredResource, Json, JsonObject, Resource } from "../resource/types.ts";
 import { readObject, readOptions, readPatch } from "./body.ts";
@@ -12,7 +13,6 @@ import { notOwnedByApi } from "./git-owned.ts";
 import { ledgerFor, ledgerName, type Place, requireInCluster, resolveKind } from "./kinds.ts";
 import { afterNamespaceCreated, deleteNamespace } from "./namespaces.ts";
 import { requireJson } from "./negotiate.ts";
-import { jsonPatch, mergePatch, PatchError } from "./patch.ts";
 import { afterRepositoryChanged, deleteRepository } from "./repositories.ts";
 import {
   badRequest,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jsonPatch, MAX_OPERATIONS, mergePatch } from "../../../src/http/patch.ts";
+import { jsonPatch, MAX_OPERATIONS, mergePatch } from "../../../src/resource/patch.ts";
 
 describe("a merge patch", () => {
   // RFC 7386, appendix A.

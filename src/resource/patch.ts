@@ -1,5 +1,5 @@
 /** JSON merge patch (RFC 7386) and JSON patch (RFC 6902), pure. */
-import type { Json, JsonObject } from "../resource/types.ts";
+import type { Json, JsonObject } from "./types.ts";
 
 export class PatchError extends Error {}
 
