@@ -8,6 +8,7 @@ import { rejected } from "./commands/rejected.ts";
 import { repoAdd, repoList, repoRemove, repoRotateSecret, repoShow, repoSync } from "./commands/repo.ts";
 import { tokenCreate } from "./commands/token.ts";
 import { watch } from "./commands/watch.ts";
+import { watchers } from "./commands/watchers.ts";
 import { EXIT, type ExitCode, exitCodeOf, explain, UsageError } from "./exit.ts";
 import { colour, type Io } from "./io.ts";
 import { Session } from "./session.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   hooksInstall,
   get,
   watch,
+  watchers,
   events,
   rejected,
 ];

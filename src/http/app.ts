@@ -15,6 +15,7 @@ import { handleRejected } from "./rejected.ts";
 import { noSuchPath, StatusError, statusOfThrown, unavailable } from "./status.ts";
 import { VERSION } from "./version.ts";
 import { refuseWatch } from "./watch.ts";
+import { deleteWatcher, listWatchers } from "./watchers.ts";
 import { handlePreReceive, handleWebhook } from "./webhooks.ts";
 
 export function createApp(): Hono<AppEnv> {
@@ -48,6 +49,8 @@ export function createApp(): Hono<AppEnv> {
 
   app.get("/events/:ns", handleEvents);
   app.get("/rejected/:ns", handleRejected);
+  app.get("/watchers/:ns", listWatchers);
+  app.delete("/watchers/:ns/:name", deleteWatcher);
   app.get("/watch/v1/namespaces/:ns", handleMultiKindWatch);
   app.all("/apis/*", handleKube);
 

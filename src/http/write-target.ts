@@ -4,6 +4,7 @@ import type { ApiWrite, LedgerStub, Result, Written } from "../ledger/api.ts";
 import type { KindDef } from "../resource/kind.ts";
 import type { AppContext } from "./context.ts";
 import { kindName } from "./status.ts";
+import { writerOf } from "./watchers.ts";
 
 export interface WriteTarget {
   c: AppContext;
@@ -19,10 +20,12 @@ export interface WriteTarget {
 export type WriteRequest = Pick<ApiWrite, "operation" | "name" | "resource" | "precondition">;
 
 export async function write(
-  { ledger, kind, identity, dryRun }: WriteTarget,
+  { c, ledger, kind, identity, dryRun }: WriteTarget,
   request: WriteRequest,
 ): Promise<Result<Written>> {
-  return await ledger.write({ ...request, kind: kind.key, actor: identity.sub, ...(dryRun ? { dryRun } : {}) });
+  const watcher = writerOf(c.req.raw, identity.sub);
+  const options = { ...(dryRun ? { dryRun } : {}), ...(watcher ? { watcher } : {}) };
+  return await ledger.write({ ...request, kind: kind.key, actor: identity.sub, ...options });
 }
 
 export function about({ namespace, kind }: Pick<WriteTarget, "namespace" | "kind">) {
