@@ -19,6 +19,7 @@ export type Ending =
   | { why: "gone"; message: string }
   | { why: "tooSlow"; message: string }
   | { why: "unavailable"; message: string; retryAfterMs: number }
+  | { why: "failed"; message: string }
   | { why: "takenOver"; message: string }
   | { why: "ended"; message: string };
 
@@ -76,6 +77,8 @@ export function endingOf(ending: Ending): { status?: StatusObject; close: number
         close: 4503,
         reason: `retryAfterMs=${ending.retryAfterMs}`,
       };
+    case "failed":
+      return { status: failure(500, "InternalError", ending.message), close: 1011, reason: ending.message };
     case "takenOver":
       return { status: failure(409, "Conflict", ending.message), close: 4408, reason: ending.message };
     case "ended":
