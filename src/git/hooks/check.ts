@@ -1,10 +1,11 @@
 /** The pre-receive check: who pushes, syntax and schema. What it lets through, admission judges as it does any push. */
 import type { KindRegistry } from "../../resource/kind.ts";
 import { registryWith } from "../../resource/registry.ts";
-import type { FieldError, JsonObject, KindKey } from "../../resource/types.ts";
+import type { FieldError, Identity, JsonObject, KindKey } from "../../resource/types.ts";
 import type { PreReceiveAnswer } from "../api.ts";
 import { DEFINITION, definedKind, mayDefine, type ReadFile } from "../engine/read.ts";
 import { identityKey } from "../plan/claims.ts";
+import { type Duplicate, duplicateErrors } from "../plan/duplicate.ts";
 import { matchesAny } from "../plan/globs.ts";
 import type { PreReceivePush } from "./gather.ts";
 import { ERRORS_MAX } from "./limits.ts";
@@ -97,7 +98,7 @@ class Checker {
   update(index: number): void {
     const files = this.#push.files.filter(({ updates }) => updates.includes(index));
     const registry = this.#registry(files);
-    const byIdentity = new Map<string, { kind: KindKey; name: string; paths: string[] }>();
+    const byIdentity = new Map<string, { identity: Identity; files: Map<string, Duplicate> }>();
     for (const { path, bytes } of this.#changed(files)) {
       const read = this.#context.read(path, bytes, registry);
       if (read.outcome === "ignored") continue;
@@ -107,11 +108,16 @@ class Checker {
       }
       const identity = read.outcome === "resource" ? read.candidate.identity : read.identity;
       if (identity === undefined) continue;
-      const claim = byIdentity.get(identityKey(identity)) ?? { ...identity, paths: [] };
-      claim.paths.push(path);
+      const claim = byIdentity.get(identityKey(identity)) ?? { identity, files: new Map() };
+      claim.files.set(path, read);
       byIdentity.set(identityKey(identity), claim);
     }
-    for (const claim of byIdentity.values()) this.#duplicates(claim);
+    for (const { identity, files } of byIdentity.values()) {
+      if (files.size < 2) continue;
+      for (const [path, read] of files) {
+        this.#refuse("parse", duplicateErrors(identity, path, [...files.keys()], read));
+      }
+    }
   }
 
   outcome(): PreReceiveOutcome {
@@ -141,16 +147,6 @@ class Checker {
       specs.set(definedKind(spec), spec);
     }
     return registryWith([...specs.values()].map((spec) => ({ spec })));
-  }
-
-  #duplicates({ kind, name, paths }: { kind: KindKey; name: string; paths: string[] }): void {
-    if (paths.length < 2) return;
-    const message = `${kind} ${JSON.stringify(name)} is in ${paths.join(" and ")}: neither would be admitted`;
-    const hint = "keep one of the files, or give one another name";
-    this.#refuse(
-      "parse",
-      paths.map((path) => ({ path, field: "metadata.name", reason: "DuplicateResource", message, hint })),
-    );
   }
 
   #refuse(stage: RefusingStage, errors: FieldError[]): void {

@@ -3,6 +3,7 @@ import type { Stage } from "../../admission/types.ts";
 import type { IndexEntry, PushOp } from "../../ledger/api.ts";
 import type { FieldError, Identity, KindKey } from "../../resource/types.ts";
 import { type Claim, claims, isAffected, type Outcome, type Outcomes, type PlannedResource } from "./claims.ts";
+import { duplicateErrors } from "./duplicate.ts";
 import type { BranchIndex, TreeListing } from "./files.ts";
 import { inOrder } from "./order.ts";
 
@@ -100,7 +101,13 @@ class Planner {
     const [only] = declared;
     if (declared.length >= 2) {
       for (const path of declared) {
-        this.#fail(path, { identity, stage: "parse", errors: [duplicate(path, identity, declared)] }, identity);
+        const outcome = this.#outcomes.get(path);
+        const found =
+          outcome?.outcome === "resource"
+            ? { candidate: outcome.candidate() }
+            : { errors: outcome?.outcome === "invalid" ? outcome.errors : [] };
+        const errors = duplicateErrors(identity, path, declared, found);
+        this.#fail(path, { identity, stage: "parse", errors }, identity);
       }
     } else if (only !== undefined) this.#accept(only, claim);
     // Where another file says it is this resource, one that only used to counts for it no longer.
@@ -199,15 +206,4 @@ class Planner {
 
 function parsedOf(path: string, blob: string, { kind, identity }: Extract<Outcome, { outcome: "resource" }>) {
   return { kind, name: identity.name, path, blob };
-}
-
-function duplicate(path: string, identity: Identity, paths: string[]): FieldError {
-  const others = paths.filter((other) => other !== path);
-  return {
-    path,
-    field: "metadata.name",
-    reason: "DuplicateResource",
-    message: `${identity.kind} "${identity.name}" is in ${[path, ...others].join(" and ")}: neither is admitted`,
-    hint: `Keep one of the files, or give ${path} another name.`,
-  };
 }

@@ -452,7 +452,7 @@ describe("a large push", () => {
     await repo.commit({ ...files(12, 400), "a.md": product("same"), "z.md": product("same") });
     const { accepted, remote } = await repo.push("main");
     expect(accepted).toBe(false);
-    expect(remote[0]).toMatch(/^a\.md:1:1: .*"same" is in a\.md and z\.md/);
+    expect(remote[0]).toMatch(/^a\.md:5:9: Product "same" is in a\.md and z\.md/);
     expect(remote.at(-1)).toContain("14 of 14 changed files checked");
     const parts = server.parts;
     expect(parts.length).toBeGreaterThan(2);

@@ -53,6 +53,15 @@ describe("two files with one identity", () => {
     for (const { data } of failed) expect(JSON.stringify(data.errors)).toMatch(/a\.md.*b\.md|b\.md.*a\.md/);
   });
 
+  it("have their own errors told too, each with its place", async () => {
+    await push(file("a.md", product("a", "First")), file("b.md", product("a", "x".repeat(201))));
+    const failed = world.ledger.events().filter((event) => event.type.endsWith("validation-failed"));
+    expect(failed.map(({ data }) => data.errors)).toMatchObject([
+      [{ reason: "DuplicateResource", line: 5, column: 9, message: expect.stringContaining("a.md and b.md") }],
+      [{ reason: "TooLong", field: "spec.title" }, { reason: "DuplicateResource" }],
+    ]);
+  });
+
   it("are kept as records where neither was ever admitted", async () => {
     await push(file("a.md", product("a", "First")), file("b.md", product("a", "Second")));
     expect(world.ledger.products()).toEqual([]);

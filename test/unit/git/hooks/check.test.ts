@@ -117,12 +117,12 @@ describe("what is refused", () => {
   test("two changed files with one identity, naming both at both", () => {
     const files = ["x/hat.md", "y/hat.md"].map((path) => ({ path, content: product("hat") }));
     const outcome = check({ files });
-    expect(outcome.errors.map(({ path, reason }) => [path, reason])).toEqual([
-      ["x/hat.md", "DuplicateResource"],
-      ["y/hat.md", "DuplicateResource"],
+    expect(outcome.errors).toMatchObject([
+      { path: "x/hat.md", line: 5, column: 9, field: "metadata.name", reason: "DuplicateResource" },
+      { path: "y/hat.md", line: 5, column: 9, field: "metadata.name", reason: "DuplicateResource" },
     ]);
     for (const { message } of outcome.errors) {
-      expect(message).toBe('Product.catalog.gitstore.dev "hat" is in x/hat.md and y/hat.md: neither would be admitted');
+      expect(message).toBe('Product "hat" is in x/hat.md and y/hat.md: none of them is admitted');
     }
   });
 
