@@ -136,6 +136,7 @@ describe("docs/bad-input.md", () => {
       endingOf({ why: "tooSlow", message }),
       endingOf({ why: "unavailable", message, retryAfterMs: 1 }),
       endingOf({ why: "takenOver", message }),
+      endingOf({ why: "failed", message }),
     ].map(({ close, status }) => `| ${close} | ${status.code} |`);
     const table = section(markdown, "## Watches");
     for (const row of endings) expect(table).toContain(row);
