@@ -21,7 +21,11 @@ export type WatchEvent =
   /** Nothing at or below this RV comes any more: a place to resume from. */
   | { type: "BOOKMARK"; resourceVersion: string }
   /** What the server could not make up after a gap. */
-  | { type: "LOST"; kinds: string[] };
+  | { type: "LOST"; kinds: string[] }
+  /** Another connection of this named watcher works; this one waits to take over. */
+  | { type: "STANDBY" }
+  /** This connection of the named watcher works now. Writes carry `GitStore-Watcher: <name>/<epoch>`. */
+  | { type: "ACTIVE"; epoch: number };
 
 export interface Frame {
   sent: number;
@@ -35,6 +39,8 @@ export interface Frame {
   end?: true;
   compacted?: true;
   lost?: string[];
+  standby?: true;
+  epoch?: number;
   error?: WatchStatus;
 }
 
@@ -57,16 +63,30 @@ export interface MachineState {
   failures: number;
   /** What the server said was wrong, before it closed. */
   error: WatchStatus | undefined;
+  /** The newest RV the server told of. */
+  head: number;
+  /** Of a named watcher's working connection. */
+  epoch: number | undefined;
 }
 
 export function initialState(resourceVersion: string | undefined): MachineState {
   const resume = resourceVersion === "" || resourceVersion === "0" ? undefined : resourceVersion;
-  return { phase: "opening", resume, delivered: Number(resume ?? 0), chain: undefined, failures: 0, error: undefined };
+  const delivered = Number(resume ?? 0);
+  return {
+    phase: "opening",
+    resume,
+    delivered,
+    chain: undefined,
+    failures: 0,
+    error: undefined,
+    head: 0,
+    epoch: undefined,
+  };
 }
 
 /** A new connection: what was learnt stays, what belonged to the old connection goes. */
 export function onConnecting(state: MachineState): MachineState {
-  return { ...state, phase: "opening", chain: undefined, error: undefined };
+  return { ...state, phase: "opening", chain: undefined, error: undefined, epoch: undefined };
 }
 
 export type FrameStep =
@@ -76,8 +96,18 @@ export type FrameStep =
 
 export function onFrame(state: MachineState, frame: Frame): FrameStep {
   if (frame.error) return { ok: true, state: { ...state, error: frame.error }, events: [] };
+  const known = { ...state, head: Math.max(state.head, Number(frame.head ?? 0)) };
+  if (frame.standby) return { ok: true, state: known, events: [{ type: "STANDBY" }] };
   if (frame.rv === undefined) return fault(state, "a frame without rv");
-  return frame.snapshot ? onSnapshot(state, frame, frame.rv) : onChanges(state, frame, frame.rv);
+  if (frame.epoch === undefined) return onWatched(known, frame, frame.rv);
+  // A take-over starts where the watcher's durable position is, wherever this process had come to before.
+  const working = { ...known, epoch: frame.epoch, ...(frame.prev === undefined ? {} : { chain: frame.prev }) };
+  const step = onWatched(working, frame, frame.rv);
+  return step.ok ? { ...step, events: [{ type: "ACTIVE", epoch: frame.epoch }, ...step.events] } : step;
+}
+
+function onWatched(state: MachineState, frame: Frame, rv: string): FrameStep {
+  return frame.snapshot ? onSnapshot(state, frame, rv) : onChanges(state, frame, rv);
 }
 
 function onSnapshot(state: MachineState, frame: Frame, rv: string): FrameStep {
@@ -141,7 +171,7 @@ export class WatchError extends Error {
 
 export interface CloseOptions {
   /** After 410: stop, or start again from the present state. */
-  expired: "fail" | "restart";
+  expired: "fail" | "restart" | "compact";
   /** Whether another token can be had. */
   canRenew: boolean;
   /** Give up after this many connections in a row that brought nothing. */

@@ -26,6 +26,11 @@ const BEARER = "base64url.bearer.authorization.k8s.io.";
 const PING_MS = 30_000;
 const PONG_MS = 10_000;
 const ACK_MS = 10_000;
+const DONE_MS = 1_000;
+/** A token is renewed when this much of its life is over. */
+const RENEW_AT = 0.8;
+/** Longer timers overflow and fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
 const OPEN = 1;
 
 export type Incoming = { got: "frame"; frame: Frame } | { got: "close"; code: number; reason: string };
@@ -45,6 +50,9 @@ export class WatchSocket {
   #ackTimer: unknown;
   #pingTimer: unknown;
   #pongTimer: unknown;
+  #done: string | undefined;
+  #doneTimer: unknown;
+  #renewTimer: unknown;
   #over = false;
 
   constructor(socket: SocketLike, windowBytes: number, timers: Timers) {
@@ -73,6 +81,41 @@ export class WatchSocket {
     if (this.#taken - this.#acked >= this.#quarter) this.#ack();
     else if (this.#ackTimer === undefined && this.#taken > this.#acked) {
       this.#ackTimer = this.#timers.set(() => this.#ack(), ACK_MS);
+    }
+  }
+
+  /** Reports a position, at most once a second; the newest wins. */
+  done(resourceVersion: string): void {
+    this.#done = resourceVersion;
+    if (this.#doneTimer !== undefined || this.#over) return;
+    this.#flushDone();
+    this.#doneTimer = this.#timers.set(() => {
+      this.#doneTimer = undefined;
+      if (this.#done !== undefined) this.done(this.#done);
+    }, DONE_MS);
+  }
+
+  #flushDone(): void {
+    if (this.#done === undefined || this.#socket.readyState !== OPEN) return;
+    this.#send(JSON.stringify({ done: this.#done }));
+    this.#done = undefined;
+  }
+
+  /** Renews the token on the open socket before it expires, so that no cut is needed for it. */
+  keepFresh(token: string, next: () => string | Promise<string>): void {
+    const expires = expiryOf(token);
+    if (expires === undefined) return;
+    const inMs = Math.min(MAX_TIMER_MS, Math.max(1_000, (expires - Date.now()) * RENEW_AT));
+    this.#renewTimer = this.#timers.set(() => void this.#renew(next), inMs);
+  }
+
+  async #renew(next: () => string | Promise<string>): Promise<void> {
+    try {
+      const token = await next();
+      this.#send(JSON.stringify({ token }));
+      if (!this.#over) this.keepFresh(token, next);
+    } catch {
+      // The socket closes 4401 when the old token expires, and the reconnect asks for a new one again.
     }
   }
 
@@ -125,6 +168,7 @@ export class WatchSocket {
     if (this.#over) return;
     this.#over = true;
     for (const timer of ["ack", "ping", "pong"] as const) this.#clear(timer);
+    for (const timer of [this.#doneTimer, this.#renewTimer]) this.#timers.clear(timer);
     this.#push({ got: "close", code, reason });
   }
 
@@ -134,6 +178,17 @@ export class WatchSocket {
       this.#ackTimer = undefined;
     } else if (which === "ping") this.#timers.clear(this.#pingTimer);
     else this.#timers.clear(this.#pongTimer);
+  }
+}
+
+/** Milliseconds since 1970; undefined where the token is no JWT or never expires. */
+function expiryOf(token: string): number | undefined {
+  try {
+    const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const { exp } = JSON.parse(atob(payload)) as { exp?: unknown };
+    return typeof exp === "number" ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -42,8 +42,15 @@ export interface WatchOptions {
   fieldSelector?: string;
   /** Bytes the server may send unacknowledged, 64 KiB to 1 MiB. */
   window?: number;
-  /** When the resourceVersion is too old: throw (default), or start again from the present state. */
-  expired?: "fail" | "restart";
+  /**
+   * When the resourceVersion is too old: throw (default), start again from the present state, or have the range made up
+   * (`compact`): MODIFIED is then "is so now", DELETED "is not there, or does not match".
+   */
+  expired?: "fail" | "restart" | "compact";
+  /** Makes the position durable on the server: what `done` reports is where a later process goes on. */
+  watcher?: string;
+  /** With `watcher`: wait while another connection of it works, instead of taking over. */
+  standby?: boolean;
   /** Connections in a row that bring nothing before it throws; default: never. */
   giveUpAfter?: number;
   /** When the namespace or kind is not there: wait for it (default), or throw. */
@@ -59,16 +66,58 @@ export interface WatchOptions {
 
 const DEFAULT_WINDOW = 256 * 1024;
 
-export async function* watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+/** A watch while it runs. */
+export interface Watch extends AsyncGenerator<WatchEvent, void, undefined> {
+  /**
+   * Everything up to this RV is worked: the durable position of a named watcher. Only resume points (the RV of a
+   * BOOKMARK or SYNCED) count; sent at most once a second, the newest wins.
+   */
+  done(resourceVersion: string): void;
+  /** Where a new watch would go on from; undefined: from the initial state. */
+  readonly resourceVersion: string | undefined;
+  /** RVs that the server is ahead of what was delivered, as of its last frame. */
+  readonly lag: number;
+  /** Of a named watcher's working connection: for the `GitStore-Watcher` header of writes. */
+  readonly epoch: number | undefined;
+}
+
+/** What one running watch shares between its loop and its handle. */
+interface Session {
+  state: MachineState;
+  socket: WatchSocket | undefined;
+  /** The newest position reported; sent again on a new connection. */
+  done: string | undefined;
+}
+
+export function watch(options: WatchOptions): Watch {
+  const session: Session = { state: initialState(options.resourceVersion), socket: undefined, done: undefined };
+  return Object.defineProperties(run(options, session), {
+    done: {
+      value: (resourceVersion: string) => {
+        if (options.watcher === undefined) throw new TypeError("done needs a named watcher: give watch() a `watcher`");
+        session.done = resourceVersion;
+        session.socket?.done(resourceVersion);
+      },
+    },
+    resourceVersion: { get: () => session.state.resume },
+    lag: { get: () => Math.max(0, session.state.head - session.state.delivered) },
+    epoch: { get: () => session.state.epoch },
+  }) as Watch;
+}
+
+async function* run(options: WatchOptions, session: Session): AsyncGenerator<WatchEvent, void, undefined> {
   const { signal, timers = realTimers } = options;
-  let state = initialState(options.resourceVersion);
+  let { state } = session;
   let socket: WatchSocket | undefined;
   const abort = () => socket?.close(1000, "aborted");
   signal?.addEventListener("abort", abort);
   try {
     while (!signal?.aborted) {
       state = onConnecting(state);
+      session.state = state;
       socket = await connect(options, state, timers);
+      session.socket = socket;
+      let reported = false;
       let closed: { code: number; reason: string } | undefined;
       while (!closed) {
         const incoming = await socket.next();
@@ -85,11 +134,19 @@ export async function* watch(options: WatchOptions): AsyncGenerator<WatchEvent, 
         }
         // Acknowledged only when the reader asked for more: until then the server sends at most the window.
         state = step.state;
+        session.state = state;
+        // A report that the last connection may have lost; only once this one has begun, or it would be refused.
+        if (!reported && session.done !== undefined && state.phase === "live") {
+          socket.done(session.done);
+          reported = true;
+        }
         yield* step.events;
         socket.taken(incoming.frame.sent);
       }
       const cut = onClose(state, closed, closeOptions(options));
       state = cut.state;
+      session.state = state;
+      session.socket = undefined;
       await heal(cut.next, state, options, timers);
     }
   } finally {
@@ -113,7 +170,9 @@ async function connect(options: WatchOptions, state: MachineState, timers: Timer
   if (!Socket)
     throw new WatchError({ code: 501, message: "this runtime has no WebSocket: Node 22 or newer has, or pass one" });
   const socket: SocketLike = new Socket(watchUrl(options, state.resume), protocolsFor(token));
-  return new WatchSocket(socket, options.window ?? DEFAULT_WINDOW, timers);
+  const connection = new WatchSocket(socket, options.window ?? DEFAULT_WINDOW, timers);
+  if (typeof options.token === "function") connection.keepFresh(token, options.token);
+  return connection;
 }
 
 export function watchUrl(options: WatchOptions, resume: string | undefined): string {
@@ -129,6 +188,9 @@ export function watchUrl(options: WatchOptions, resume: string | undefined): str
     const value = options[name];
     if (value) query.set(name, value);
   }
+  if (options.watcher !== undefined) query.set("watcher", options.watcher);
+  if (options.standby) query.set("standby", "1");
+  if (options.expired === "compact") query.set("expired", "compact");
   if (options.window !== undefined) query.set("window", String(options.window));
   const text = query.toString();
   return `${base.href.replace(/\/+$/, "")}${path}${text === "" ? "" : `?${text}`}`;

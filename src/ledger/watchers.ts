@@ -46,7 +46,8 @@ export class NamedWatchers {
       return { bound: true, position: rv ?? 0 };
     }
     if (known.query !== query && rv === undefined) return { bound: false, query: known.query };
-    const position = rv ?? known.position;
+    // An RV says where to read from; what is worked stays worked. Only another query begins anew.
+    const position = known.query === query ? known.position : (rv ?? known.position);
     sql.exec(
       "UPDATE watchers SET query = ?, position = ?, used = ? WHERE sub = ? AND name = ?",
       query,

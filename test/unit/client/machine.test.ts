@@ -209,3 +209,29 @@ describe("a close", () => {
     expect(next.do === "stop" && next.error.message).toBe("not yours");
   });
 });
+
+describe("a named watcher", () => {
+  it("is told that it stands by, and then that it works, from where the server has its position", () => {
+    const waiting = feed(initialState(undefined), { standby: true, head: "130" });
+    expect(waiting.events).toEqual([{ type: "STANDBY" }]);
+    expect(waiting.state).toMatchObject({ phase: "opening", head: 130 });
+    const { events, state } = feed(
+      waiting.state,
+      { epoch: 3, prev: "120", rv: "120" },
+      { prev: "120", rv: "124", events: changes(124) },
+    );
+    expect(typesOf(events)).toEqual(["ACTIVE", "BOOKMARK", "MODIFIED", "BOOKMARK"]);
+    expect(state).toMatchObject({ epoch: 3, resume: "124" });
+  });
+
+  it("drops what this process had before a take-over moved it back, and keeps the chain of the new connection", () => {
+    const before = feed(initialState("100"), { prev: "100", rv: "110", events: changes(105, 110) }).state;
+    const { events, state } = feed(
+      onConnecting(before),
+      { epoch: 2, prev: "104", rv: "104" },
+      { prev: "104", rv: "112", events: changes(105, 110, 112) },
+    );
+    expect(rvsOf(events.filter((event) => "object" in event))).toEqual(["112"]);
+    expect(state.chain).toBe("112");
+  });
+});
