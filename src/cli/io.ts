@@ -52,13 +52,3 @@ export function printable(text: string): string {
 export function warn(io: Io, text: string): void {
   io.err(`${colour(io, "yellow", "warning:", "err")} ${printable(text)}\n`);
 }
-
-/** `3d`, `4h`, `12m`, `5s`: how long ago. */
-export function ageOf(time: string | undefined, now: number): string {
-  const at = Date.parse(time ?? "");
-  if (!Number.isFinite(at)) return "";
-  const seconds = Math.max(0, Math.round((now - at) / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)}h` : `${Math.round(seconds / 86_400)}d`;
-}

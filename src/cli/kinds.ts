@@ -1,12 +1,11 @@
 /** What a user calls a kind, and how its objects are shown. */
 import type { Client, List } from "../client/http.ts";
-import type { KindDef, KindRegistry, PrinterColumn } from "../resource/kind.ts";
+import type { KindDef, KindRegistry } from "../resource/kind.ts";
+import { AGE_COLUMN } from "../resource/kinds/define.ts";
+import { cellOf } from "../resource/printer.ts";
 import { coreRegistry, registryWith } from "../resource/registry.ts";
-import type { Resource } from "../resource/types.ts";
 import { UsageError } from "./exit.ts";
-import { ageOf } from "./io.ts";
 
-const AGE: PrinterColumn = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
 const DEFINITIONS = { group: "apiextensions.gitstore.dev", version: "v1beta1", plural: "customresourcedefinitions" };
 
 /** A core kind, or one of the namespace's own. */
@@ -42,34 +41,12 @@ export function pathTo(kind: KindDef, namespace: string | undefined, name?: stri
 export function tableOf(kind: KindDef, objects: List["items"], now: number): { columns: string[]; rows: string[][] } {
   const own = kind.printerColumns.filter(({ priority }) => !priority);
   // A custom kind says which columns it has; kubectl adds the age where it says nothing at all.
-  const columns = own.length > 0 ? own : [AGE];
+  const columns = own.length > 0 ? own : [AGE_COLUMN];
   return {
     columns: ["NAME", ...columns.map(({ name }) => name.toUpperCase())],
     rows: objects.map((object) => [
       object.metadata.name,
-      ...columns.map(({ jsonPath, type }) => cell(object, jsonPath, type, now)),
+      ...columns.map((column) => String(cellOf(object, column, now) ?? "")),
     ]),
   };
-}
-
-function cell(object: Resource, jsonPath: string, type: string, now: number): string {
-  const value = readPath(object, jsonPath);
-  if (value === undefined || value === null) return "";
-  if (type === "date") return ageOf(String(value), now);
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-/** The part of JSONPath that printer columns use: `.spec.title`, `.status.conditions[?(@.type=="Ready")].status`. */
-export function readPath(object: unknown, jsonPath: string): unknown {
-  let value: unknown = object;
-  for (const [, key, index, field, wanted] of jsonPath.matchAll(
-    /\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[\?\(@\.([\w-]+)\s*==\s*["']([^"']*)["']\)\]/g,
-  )) {
-    if (key !== undefined) value = (value as Record<string, unknown> | null | undefined)?.[key];
-    else if (index !== undefined) value = (value as unknown[] | undefined)?.[Number(index)];
-    else if (Array.isArray(value))
-      value = value.find((item: Record<string, unknown>) => item?.[field ?? ""] === wanted);
-    else return undefined;
-  }
-  return value;
 }

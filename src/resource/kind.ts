@@ -44,6 +44,8 @@ export interface PrinterColumn {
   type: "string" | "integer" | "date" | "boolean" | "number";
   jsonPath: string;
   description?: string;
+  /** How clients may show it. */
+  format?: string;
   priority?: number;
 }
 

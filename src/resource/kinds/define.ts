@@ -16,9 +16,12 @@ export function wideColumn(name: string, jsonPath: string, type: PrinterColumn["
   return { name, type, jsonPath, priority: 1 };
 }
 
+export const READY_COLUMN = column("Ready", '.status.conditions[?(@.type=="Ready")].status');
+const REVISION_COLUMN = wideColumn("Revision", ".metadata.revision");
+
 type CoreKind = Pick<KindDef, "group" | "version" | "kind" | "plural" | "owner" | "spec"> & Partial<KindDef>;
 
-/** A core kind with the usual filled in: namespaced, no body, in the categories `all` and `gitstore`, an Age column. */
+/** A core kind with the usual filled in: namespaced, no body, in the categories `all` and `gitstore`, columns Age and Revision. */
 export function coreKind(kind: CoreKind): KindDef {
   return {
     key: kindKey(kind.group, kind.kind),
@@ -31,7 +34,12 @@ export function coreKind(kind: CoreKind): KindDef {
     selectableFields: [],
     custom: false,
     ...kind,
-    printerColumns: [...(kind.printerColumns ?? []), AGE_COLUMN],
+    printerColumns: [
+      ...(kind.printerColumns ?? []),
+      AGE_COLUMN,
+      // Only what was committed has one. Too long for a narrow table, so it shows with `-o wide`.
+      ...(kind.owner === "git" ? [REVISION_COLUMN] : []),
+    ],
   };
 }
 
@@ -45,7 +53,7 @@ export function catalogueKind(kind: Pick<CoreKind, "kind" | "plural" | "spec"> &
     catalogue: true,
     selectableFields: ["status.phase"],
     ...kind,
-    printerColumns: [...(kind.printerColumns ?? []), column("Phase", ".status.phase")],
+    printerColumns: [...(kind.printerColumns ?? []), column("Phase", ".status.phase"), READY_COLUMN],
   });
 }
 

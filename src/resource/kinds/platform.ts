@@ -4,7 +4,7 @@ import { get, listAt, objectAt, show, stringAt } from "../json.ts";
 import type { KindDef } from "../kind.ts";
 import { dnsLabelProblem } from "../names.ts";
 import type { FieldError, JsonObject } from "../types.ts";
-import { column, coreKind, list, object, text, violation, wideColumn } from "./define.ts";
+import { column, coreKind, list, object, READY_COLUMN, text, violation, wideColumn } from "./define.ts";
 import { MAX_TITLE_LENGTH } from "./product.ts";
 
 function namespaceRules(_spec: JsonObject, name: string): FieldError[] {
@@ -138,6 +138,7 @@ export const repository: KindDef = coreKind({
   printerColumns: [
     column("URL", ".spec.url"),
     column("Provider", ".spec.provider"),
+    READY_COLUMN,
     wideColumn("Poll", ".spec.poll"),
     wideColumn("Channel", ".spec.release.channel"),
   ],
