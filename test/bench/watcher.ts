@@ -8,8 +8,8 @@ const WINDOW_BYTES = 256 * 1024;
 /** A frame's head stands in its first bytes; its events are not parsed, as little as etcd's are. */
 const HEAD_BYTES = 160;
 
-/** What is less than a quarter is acknowledged this long after it came: unacknowledged, it could hold back a large frame. */
-const ACK_MS = 50;
+/** What is less than a quarter of the window is acknowledged this long after it came at the latest. */
+const ACK_MS = 10_000;
 
 export interface Watching {
   token: string;

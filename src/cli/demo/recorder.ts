@@ -9,8 +9,6 @@ export interface Change {
   object: Resource;
 }
 
-/** Holds every frame of the demo with room for the next one: acknowledgements of small frames may come late. */
-const WINDOW_BYTES = 1024 * 1024;
 const PATIENCE_MS = 30_000;
 
 /** A watcher of everything in a namespace, GitEvents included, that keeps all it gets in the order it came. */
@@ -30,7 +28,6 @@ export class Recorder {
       namespace: options.namespace,
       kinds: kinds.map((kind) => `${kind.plural}.${kind.group}`),
       resourceVersion: String(options.from),
-      window: WINDOW_BYTES,
       signal: this.#stop.signal,
       onReconnect: ({ why }) => this.#fail(new Error(`the watch was cut: ${why}`)),
     });
