@@ -2,8 +2,11 @@ import { type Entry, INSIDE } from "../ledger/entry.ts";
 import { asciiJson } from "../resource/canonical.ts";
 import { type Filter, judge } from "./filter.ts";
 
-/** Frames aim at this size. */
-export const FRAME_BYTES = 256 * 1024;
+/**
+ * Frames aim at the default window (256 KiB) less the quarter of it that a client may leave unacknowledged for 10 s,
+ * and less their own head: so a stream of them never waits behind an 80-byte bookmark.
+ */
+export const FRAME_BYTES = 191 * 1024;
 /** A transaction up to this size is never split over frames. */
 export const SPLIT_BYTES = 1024 * 1024;
 

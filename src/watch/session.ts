@@ -95,13 +95,14 @@ export function inFlight(state: SessionState): number {
 }
 
 /**
- * Whether a frame of `bytes` may go now. A client acknowledges once a quarter of its window has come, and else within
- * 10 s: so up to a quarter counts as nothing outstanding, and then one frame may always go. Without that a transaction
- * larger than what is left would wait the whole 10 s behind an 80-byte bookmark.
+ * Whether a frame of `bytes` may go now: as long as no more than the window is unacknowledged. One that is larger than
+ * the window leaves for (a transaction is never split below 1 MiB) may go when nothing is outstanding that the client
+ * has to acknowledge at once, which is a quarter of the window: behind an 80-byte bookmark it would wait 10 s otherwise.
  */
 export function hasCredit(state: SessionState, bytes: number): boolean {
   const outstanding = inFlight(state);
-  return outstanding <= state.window / 4 || outstanding + bytes <= state.window;
+  if (outstanding === 0 || outstanding + bytes <= state.window) return true;
+  return bytes > state.window * 0.75 && outstanding <= state.window / 4;
 }
 
 export type ClientFrame =
