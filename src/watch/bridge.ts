@@ -7,6 +7,8 @@ export interface BridgeOptions {
   bookmarks: boolean;
   initialEnd: boolean;
   timeoutMs: number;
+  /** For the few who ask for Tables or metadata: it parses, which costs what is said below. */
+  present?: (lines: string) => string;
 }
 
 /** After so much silence a blank line: a reader that left is noticed only by a write that fails. */
@@ -50,7 +52,7 @@ export async function bridge(socket: WebSocket, options: BridgeOptions): Promise
     }
   };
   const write = async (text: string): Promise<void> => {
-    await writer.write(encoder.encode(text));
+    await writer.write(encoder.encode(options.present && text !== "\n" ? options.present(text) : text));
     state.wroteAt = Date.now();
   };
   const bookmark = (initialEnd: boolean): string =>

@@ -2,7 +2,7 @@ import { GIT_EVENT } from "../ledger/entry.ts";
 import type { Clock } from "../ledger/sql.ts";
 import { log } from "../telemetry/log.ts";
 import { compactedPage, losesEvents } from "./compacting.ts";
-import { FRAME_BYTES, type Frame } from "./frames.ts";
+import type { Frame } from "./frames.ts";
 import {
   bookmark,
   type Live,
@@ -251,7 +251,13 @@ export class CatchUp {
   }
 
   async #oldEvents(live: Live, snap: NonNullable<SessionState["snap"]>): Promise<void> {
-    const query = { kind: GIT_EVENT, at: snap.at, after: snap.after, filter: live.filter, bytes: FRAME_BYTES };
+    const query = {
+      kind: GIT_EVENT,
+      at: snap.at,
+      after: snap.after,
+      filter: live.filter,
+      bytes: live.filter.frameBytes,
+    };
     const loaded = await this.#source.oldEvents(query);
     live.loading = false;
     if (!this.#ground.isOpen(live)) return;

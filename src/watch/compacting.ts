@@ -1,7 +1,6 @@
 import type { Became } from "../ledger/compact.ts";
 import { GIT_EVENT } from "../ledger/entry.ts";
 import { type Filter, matchesNames, selects, wantsKind } from "./filter.ts";
-import { FRAME_BYTES } from "./frames.ts";
 import type { WatchSource } from "./source.ts";
 
 const PAGE_CHANGES = 500;
@@ -43,7 +42,7 @@ export function compactedPage(
   let bytes = 0;
   let rv = pos;
   for (const change of changes) {
-    if (bytes > FRAME_BYTES) return { events, rv, end: false };
+    if (bytes > filter.frameBytes) return { events, rv, end: false };
     rv = change.rv;
     const text = eventOf(change, filter, kindNames);
     if (text === null) continue;

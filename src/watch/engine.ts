@@ -2,7 +2,7 @@ import type { Entry } from "../ledger/entry.ts";
 import type { Clock, Faults } from "../ledger/sql.ts";
 import { CatchUp, type CatchUpHost, type Ground, TURN_BYTES } from "./catchup.ts";
 import { compileFilter, type Filter } from "./filter.ts";
-import { type Frame, framesOf } from "./frames.ts";
+import { type Frame, framesOf, frameTarget } from "./frames.ts";
 import { NamedConnections, type NamedHost, type Sessions, SILENT_MS } from "./named.ts";
 import { bookmark, end, type Live, standbyFrame, startFrame, type WatchSocket } from "./sending.ts";
 import { acknowledge, parseClientFrame, type SessionState } from "./session.ts";
@@ -82,7 +82,7 @@ export class WatchEngine implements Sessions, Ground {
   }
 
   #compile(state: SessionState): Filter {
-    return compileFilter(state.filter, this.#source.namespace());
+    return compileFilter(state.filter, this.#source.namespace(), frameTarget(state.window));
   }
 
   open(socket: WatchSocket, state: SessionState): void {

@@ -24,23 +24,26 @@ export interface Filter {
   kinds: ReadonlySet<KindKey> | null;
   label: LabelSelector | null;
   field: FieldSelector | null;
+  /** What frames of this watch aim at, from its window. */
+  frameBytes: number;
 }
 
 /** What an entry is to one watch. LEFT: it matched before and does not now; the watcher gets DELETED with the old body. */
 export type Verdict = "ADDED" | "MODIFIED" | "DELETED" | "LEFT" | null;
 
 /** The selectors were parsed when the watch was opened, so a failure here is a fault of ours. */
-export function compileFilter(spec: FilterSpec, namespace: string): Filter {
+export function compileFilter(spec: FilterSpec, namespace: string, frameBytes: number): Filter {
   const label = spec.label ? parseLabelSelector(spec.label) : null;
   const field = spec.field ? parseFieldSelector(spec.field, null) : null;
   if (label && !label.ok) throw new Error(`labelSelector of an open watch: ${label.message}`);
   if (field && !field.ok) throw new Error(`fieldSelector of an open watch: ${field.message}`);
   return {
-    key: JSON.stringify([spec.kinds ? [...spec.kinds].sort() : null, spec.label, spec.field]),
+    key: JSON.stringify([spec.kinds ? [...spec.kinds].sort() : null, spec.label, spec.field, frameBytes]),
     namespace,
     kinds: spec.kinds ? new Set(spec.kinds) : null,
     label: label ? label.value : null,
     field: field ? field.value : null,
+    frameBytes,
   };
 }
 

@@ -7,6 +7,12 @@ import { type Filter, judge } from "./filter.ts";
  * and less their own head: so a stream of them never waits behind an 80-byte bookmark.
  */
 export const FRAME_BYTES = 191 * 1024;
+
+/** What frames aim at for a window: three quarters of it, less their head, and at most FRAME_BYTES. */
+export function frameTarget(window: number): number {
+  return Math.min(FRAME_BYTES, Math.floor(window * 0.75) - 1024);
+}
+
 /** A transaction up to this size is never split over frames. */
 export const SPLIT_BYTES = 1024 * 1024;
 
@@ -61,10 +67,10 @@ export function framesOf(entries: readonly Entry[], filter: Filter, before: Befo
     if (bytes > SPLIT_BYTES) {
       if (open) frames.push(open);
       open = undefined;
-      frames.push(...split(entry.rv, events));
+      frames.push(...split(entry.rv, events, filter.frameBytes));
       continue;
     }
-    if (open && open.events.length > 0 && open.bytes + bytes > FRAME_BYTES) {
+    if (open && open.events.length > 0 && open.bytes + bytes > filter.frameBytes) {
       frames.push(open);
       open = undefined;
     }
@@ -77,11 +83,11 @@ export function framesOf(entries: readonly Entry[], filter: Filter, before: Befo
   return frames;
 }
 
-function split(rv: number, events: readonly string[]): Frame[] {
+function split(rv: number, events: readonly string[], target: number): Frame[] {
   const frames: Frame[] = [];
   let open: Frame = { rv, partial: true, events: [], bytes: 0 };
   for (const text of events) {
-    if (open.events.length > 0 && open.bytes + text.length > FRAME_BYTES) {
+    if (open.events.length > 0 && open.bytes + text.length > target) {
       frames.push(open);
       open = { rv, partial: true, events: [], bytes: 0 };
     }

@@ -19,6 +19,8 @@ export interface WatchRequest {
   query: URLSearchParams;
   /** `/apis/…`, where Kubernetes' own rules hold, or `/watch/v1`. */
   strict: boolean;
+  /** What lines of events go out as over HTTP: rows of a Table, metadata alone. Absent: as they are. */
+  present?: (lines: string) => string;
 }
 
 export type WatchAnswer =
@@ -56,6 +58,7 @@ export async function watchCollection(watch: WatchRequest): Promise<WatchAnswer>
     bookmarks: open.bookmarks,
     initialEnd: open.initialEnd,
     timeoutMs: (parameters.value.timeoutSeconds ?? MIN_TIMEOUT_S * (1 + Math.random())) * 1000,
+    ...(watch.present ? { present: watch.present } : {}),
   });
 }
 

@@ -8,6 +8,7 @@ import type { KindKey } from "../resource/types.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
+import { frameTarget } from "./frames.ts";
 import { tend } from "./housekeeping.ts";
 import { beginSession, decodeOpen, OPEN_HEADER, type WatchOpen } from "./open.ts";
 import { protocolHeaders } from "./refuse.ts";
@@ -160,7 +161,7 @@ export class Ledger extends LedgerObject {
       const candidate = {
         socket,
         state: session,
-        filter: compileFilter(session.filter, core.namespace),
+        filter: compileFilter(session.filter, core.namespace, frameTarget(session.window)),
         loading: false,
       };
       if (watcher.standby && engine.named.working(candidate)) {

@@ -1,6 +1,6 @@
 import { bookmarkEvent, errorText, eventsOf, type FrameHead, frameText } from "./encode.ts";
 import type { Filter } from "./filter.ts";
-import { FRAME_BYTES, type Frame, snapshotEvents } from "./frames.ts";
+import { type Frame, snapshotEvents } from "./frames.ts";
 import { hasCredit, inFlight, PLAIN_WINDOW, type SessionState } from "./session.ts";
 import type { WatchSource } from "./source.ts";
 import { closeReason, type Ending, endingOf } from "./status.ts";
@@ -142,7 +142,7 @@ export function sendSnapshotPage(live: Live, source: WatchSource, now: number, l
     loaded ??
     (kind === undefined
       ? { items: [] }
-      : source.page({ kind, at: snap.at, after: snap.after, filter: live.filter, bytes: FRAME_BYTES }));
+      : source.page({ kind, at: snap.at, after: snap.after, filter: live.filter, bytes: live.filter.frameBytes }));
   const { events } = snapshotEvents(page.items);
   const lastOfKind = page.next === undefined;
   const end = lastOfKind && snap.kind + 1 >= snap.kinds.length;
