@@ -94,7 +94,7 @@ function judgeOp(
   const { store } = context;
   const repo = chunk.push.repository.uid;
   if (op.op === "fail") {
-    const before = op.identity && ownedBy(store, op.identity, repo);
+    const before = op.identity && ownedBy(context, op.identity, repo);
     return {
       does: "fail",
       path: op.path,
@@ -128,7 +128,8 @@ function judgeOp(
     };
   };
 
-  if (op.op === "delete" && (!head || foreign !== undefined)) return { does: "nothing" };
+  // A refused file may name what was never this repository's: an object of the API, or one that nobody owns any more.
+  if (op.op === "delete" && (!head || owner !== repo)) return { does: "nothing" };
   if (op.op === "upsert" && foreign !== undefined) {
     const other = `${foreign}:${head?.meta.path ?? "?"}`;
     return fail("references", [
@@ -217,10 +218,10 @@ function located(op: PushOp, error: FieldError): FieldError {
   return { path: op.path, ...(place ? { line: place.line, column: place.column } : {}), ...error };
 }
 
-/** The admitted object, where this repository holds it (or nobody does). */
-function ownedBy(store: Store, identity: Identity, repo: string): Head | undefined {
+/** The admitted object, where this repository holds it (or nobody does). What the API owns is no file's to fail. */
+function ownedBy({ store, kinds }: EvaluateContext, identity: Identity, repo: string): Head | undefined {
   const head = store.find(identity.kind, identity.name);
-  if (!head || identity.kind === REPOSITORY) return undefined;
+  if (!head || (kinds.get(identity.kind)?.owner ?? "git") !== "git") return undefined;
   const owner = head.meta.repo;
   return owner === undefined || owner === repo || repositoryName(store, owner) === undefined ? head : undefined;
 }

@@ -81,9 +81,13 @@ export class Stage {
   }
 
   /** Asks for a look at the remote and returns when every ref it saw is applied; throws what a failed one says. */
-  async sync(namespace: string, name = "catalog", query = ""): Promise<{ admitted: number; rejected: number }> {
+  async sync(
+    namespace: string,
+    name = "catalog",
+    options: { allowMassDelete?: boolean } = {},
+  ): Promise<{ admitted: number; rejected: number }> {
     const base = `/apis/gitstore.dev/v1beta1/namespaces/${namespace}/repositories/${name}`;
-    const { sync } = await this.must<{ sync: string }>(`${base}/sync${query}`, { method: "POST" });
+    const { sync } = await this.must<{ sync: string }>(`${base}/sync`, { method: "POST", body: options });
     for (;;) {
       const state = await this.must<{ state: string; message?: string; admitted: number; rejected: number }>(
         `${base}/syncs/${sync}`,
