@@ -61,10 +61,19 @@ export class LedgerCore {
         if (seenByWindow > 0) this.store.setMeta("holes", JSON.stringify([{ from: seenByWindow, to: first }]));
         for (const key of ["rv", "floor", "flushed"]) this.store.setMeta(key, first);
         this.store.setMeta("tombstoneFloor", seenByWindow === 0 ? 0 : first);
-      }
+      } else if (this.wasAnother(namespace.uid)) this.store.beginAgain();
     });
+    this.kinds.forget();
     this.load();
     return this.headInfo();
+  }
+
+  /**
+   * Whether this ledger holds what is left of a namespace that had the name before. One that was never closed is not
+   * given up: where the cluster's ledger was lost, its Namespace is made again with another uid.
+   */
+  wasAnother(uid: string): boolean {
+    return this.#identity?.closed === true && this.#identity.uid !== uid;
   }
 
   /** The counter stays; the data goes after the grace period. */

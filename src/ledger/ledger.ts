@@ -37,7 +37,7 @@ import {
   release,
   repositoryUid,
 } from "./push/repository.ts";
-import { windowHead } from "./restore.ts";
+import { dropWindow, windowHead } from "./restore.ts";
 import { retentionOf } from "./retention.ts";
 import { isOpened, migrate } from "./schema.ts";
 import { type Faults, noFaults } from "./sql.ts";
@@ -134,6 +134,11 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       this.#opened = true;
       this.#upkeep.trust();
       return this.core.open(namespace, seen.value);
+    }
+    if (this.core.wasAnother(namespace.uid)) {
+      // Its rows in D1 would answer this one's lists of GitEvents.
+      const dropped = await dropWindow(this.core.window);
+      if (!dropped.ok) return dropped;
     }
     return this.core.open(namespace, 0);
   }

@@ -17,6 +17,18 @@ export async function windowHead(
   }
 }
 
+/** Everything that D1 has of the namespace that had the name before. */
+export async function dropWindow(window: Window): Promise<{ ok: true } | { ok: false; error: LedgerError }> {
+  try {
+    await window.drop();
+    return { ok: true };
+  } catch (error) {
+    if (!(error instanceof WindowUnavailable)) throw error;
+    const message = "D1 does not answer, and still has rows of the namespace that had this name before";
+    return { ok: false, error: { code: "Unavailable", message, retryAfterSeconds: 5 } };
+  }
+}
+
 /**
  * Whether this ledger is the one D1 followed. D1 is behind a ledger, never ahead of it: where it is ahead, or holds
  * other content at an RV that is not marked flushed, the object was restored to an earlier state (point-in-time recovery,

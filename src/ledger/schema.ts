@@ -134,3 +134,18 @@ export function isOpened(storage: Storage): boolean {
     first(storage.sql, "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'meta'") !== undefined
   );
 }
+
+/** All but `meta`: what is a namespace's, and goes with it. */
+export const NAMESPACE_TABLES: readonly string[] = [
+  "versions",
+  "heads",
+  "tombstones",
+  "watchers",
+  "files",
+  "refs",
+  "pushes",
+  "rejected",
+  "skus",
+  "recorded",
+  "effects",
+];

@@ -15,6 +15,7 @@ import {
   MODIFIED,
   type TombstoneMeta,
 } from "./entry.ts";
+import { NAMESPACE_TABLES } from "./schema.ts";
 import { type Clock, type Faults, first, noFaults, type SqlValue, type Storage } from "./sql.ts";
 
 /** At most so many resource changes in one transaction; GitEvents about them come on top. */
@@ -172,6 +173,22 @@ export class Store {
     });
     this.load();
     return to;
+  }
+
+  /** Forgets every object, event and position; the counter stays. */
+  empty(): void {
+    for (const table of NAMESPACE_TABLES) this.storage.sql.exec(`DELETE FROM ${table}`);
+  }
+
+  /**
+   * The name is another namespace's now: nothing of the one before is there, and none of its cursors resumes, because
+   * none would be told that its objects are gone. Called in a transaction; `load` comes after it.
+   */
+  beginAgain(): void {
+    this.empty();
+    const begin = this.head + 1;
+    for (const key of ["rv", "floor", "flushed", "tombstoneFloor"]) this.setMeta(key, begin);
+    this.setMeta("holes", JSON.stringify([{ from: 0, to: begin }]));
   }
 
   /**

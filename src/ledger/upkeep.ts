@@ -19,20 +19,6 @@ const DELETED_GRACE_MS = 7 * 24 * 3_600_000;
 /** How long a first write waits for D1 to say whether the ledger was restored; then it goes on, and asks again later. */
 const VERIFY_WITHIN_MS = 1_000;
 
-const TABLES = [
-  "versions",
-  "heads",
-  "tombstones",
-  "watchers",
-  "files",
-  "refs",
-  "pushes",
-  "rejected",
-  "skus",
-  "recorded",
-  "effects",
-];
-
 export interface UpkeepHost {
   now(): number;
   /** Lets other events in between two slices of work. */
@@ -193,7 +179,7 @@ export class Upkeep {
       this.#alarm.wake(this.#host.now() + LONGEST_BACKOFF_MS);
       return;
     }
-    for (const table of TABLES) store.storage.sql.exec(`DELETE FROM ${table}`);
+    store.empty();
     // The counter stays: a namespace made again under this name goes on from here.
     for (const key of ["floor", "flushed"]) store.setMeta(key, store.head);
     this.#core.load();

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import {
+  addRepository,
   bindings,
   controlsOfLedger,
   headOf,
@@ -281,6 +282,40 @@ describe("a ledger that was restored", () => {
     await watcher.until(() => watcher.events.length === 1);
     await ledger.stub.close();
     const again = await must(ledger.stub.open({ name: ledger.name, uid: crypto.randomUUID() }));
-    expect(Number(again.rv)).toBeGreaterThanOrEqual(Number(opened.rv));
+    expect(Number(again.rv)).toBeGreaterThan(Number(opened.rv));
+  });
+
+  it("of a namespace that was deleted, made again under its name, has nothing of the first one: no object, event or cursor", async () => {
+    const ledger = await newLedger();
+    await push(ledger, { files: { "a.md": productText("a", "A"), "b.md": productText("b", "B") } });
+    await runAlarm(ledger);
+    const seen = await headOf(ledger);
+    await ledger.stub.close();
+    const again = await must(ledger.stub.open({ name: ledger.name, uid: crypto.randomUUID() }));
+    expect(Number(again.rv)).toBeGreaterThan(seen);
+    expect((await must(ledger.stub.list({ kind: PRODUCT, limit: 10 }))).items).toEqual([]);
+    expect((await must(ledger.stub.events({ after: 0, limit: 10 }))).events).toEqual([]);
+    for (const rv of [1, seen - 1, seen]) {
+      const cursor = await watch(ledger, { start: { from: "rv", rv }, kinds: [PRODUCT] });
+      expect(await cursor.closed, `from ${rv}`).toMatchObject({ code: 4410 });
+      expect(cursor.events).toEqual([]);
+      const compact = await watch(ledger, { start: { from: "rv", rv }, kinds: [PRODUCT], expired: "compact" });
+      await compact.untilRv(again.rv);
+      expect(
+        compact.frames.some(({ snapshot, end }) => snapshot && end),
+        "a snapshot replaces what it has",
+      ).toBe(true);
+      expect(compact.events).toEqual([]);
+    }
+    const from = await watch(ledger, { start: { from: "rv", rv: Number(again.rv) }, kinds: [PRODUCT] });
+    const next = { ...ledger, repository: await addRepository(ledger.stub, "catalog"), refs: new Map() };
+    await push(next, { files: { "c.md": productText("c", "C") } });
+    await from.until(() => from.events.length === 1);
+    expect(from.events[0]?.object.metadata.name).toBe("c");
+    await runAlarm(ledger);
+    const { results } = await bindings.REPLAY.prepare("SELECT rv FROM events WHERE ns = ? AND rv <= ?")
+      .bind(ledger.name, seen)
+      .all();
+    expect(results, "D1 has nothing of it either").toEqual([]);
   });
 });
