@@ -4,7 +4,7 @@ import type { KindDef } from "../resource/kind.ts";
 import { coreRegistry } from "../resource/registry.ts";
 import { type AppContext, authorize, type Wanted } from "./context.ts";
 import { registryOf } from "./kinds.ts";
-import { badRequest, kindName, namespaceNotFound, StatusError } from "./status.ts";
+import { badRequest, kindName, namespaceNotFound, noSuchPath, StatusError } from "./status.ts";
 import { openWatch } from "./watch.ts";
 
 /** `GET /watch/v1/namespaces/{ns}?kind=…`. Without `kind`: every kind but GitEvents. */
@@ -42,10 +42,11 @@ async function resolveAll(c: AppContext, namespace: string, words: string[]): Pr
   const registry = await registryOf(c.env, namespace);
   return words.map((word) => {
     const kind = registry.resolve(word);
-    if (!kind)
-      throw new StatusError(
-        badRequest(`kind: ${JSON.stringify(word)} is no kind of this namespace: give Kind, plural or plural.group`),
-      );
+    if (!kind) {
+      // As a path of an unknown kind: a definition may bring it later, so a client comes back instead of giving up.
+      const message = `kind: ${JSON.stringify(word)} is no kind of this namespace: give Kind, plural or plural.group`;
+      throw new StatusError({ ...noSuchPath(), message });
+    }
     return kind;
   });
 }
