@@ -3,6 +3,7 @@ import type { LedgerError, LedgerStub, ListPage, ListRequest, Result } from "../
 import type { KindDef } from "../resource/kind.ts";
 import { log } from "../telemetry/log.ts";
 import { encodeContinue, type ListOptions } from "./list-options.ts";
+import { asObjects, type Presenter } from "./present.ts";
 import {
   CONTINUE_EXPIRED,
   expired,
@@ -22,6 +23,8 @@ export interface ListTarget {
   namespace: string;
   ledger: LedgerStub;
   requestId: string;
+  /** What the objects are shown as; absent: themselves. */
+  presenter?: Presenter;
 }
 
 export async function listResponse(target: ListTarget, options: ListOptions): Promise<Response> {
@@ -44,7 +47,7 @@ export async function listResponse(target: ListTarget, options: ListOptions): Pr
   const first = result.value;
   const filtered = options.labelSelector !== undefined || options.fieldSelector !== undefined;
   if (options.limit > 0 || first.next === undefined) {
-    return json(`${head(target.kind, metadataOf(first, filtered))}${first.items.join(",")}]}`);
+    return json(`${presenterOf(target).listHead(metadataOf(first, filtered))}${itemsOf(target, first)}]}`);
   }
   return json(streamed(target, request, first));
 }
@@ -77,9 +80,13 @@ function metadataOf(page: ListPage, filtered: boolean): Record<string, unknown> 
   };
 }
 
-function head(kind: KindDef, metadata: Record<string, unknown>): string {
-  const apiVersion = `${kind.group}/${kind.version}`;
-  return `{"kind":"${kind.kind}List","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`;
+function presenterOf({ presenter, kind }: ListTarget): Presenter {
+  return presenter ?? asObjects(kind);
+}
+
+function itemsOf(target: ListTarget, { items }: ListPage): string {
+  const presenter = presenterOf(target);
+  return items.map((text) => presenter.item(text)).join(",");
 }
 
 /*
@@ -91,7 +98,8 @@ function streamed(target: ListTarget, request: ListRequest, first: ListPage): Re
   let next = first.next;
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      controller.enqueue(encoder.encode(`${head(target.kind, { resourceVersion: first.rv })}${first.items.join(",")}`));
+      const head = presenterOf(target).listHead({ resourceVersion: first.rv });
+      controller.enqueue(encoder.encode(`${head}${itemsOf(target, first)}`));
     },
     async pull(controller) {
       if (next === undefined) {
@@ -111,7 +119,7 @@ function streamed(target: ListTarget, request: ListRequest, first: ListPage): Re
         return;
       }
       next = result.value.next;
-      if (result.value.items.length > 0) controller.enqueue(encoder.encode(`,${result.value.items.join(",")}`));
+      if (result.value.items.length > 0) controller.enqueue(encoder.encode(`,${itemsOf(target, result.value)}`));
     },
   });
 }

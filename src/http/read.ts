@@ -8,7 +8,8 @@ import { type AppContext, authorize } from "./context.ts";
 import { equalityOf, ledgerFor, ledgerName, type Place, requireInCluster, resolveKind } from "./kinds.ts";
 import { listResponse, reach } from "./list.ts";
 import { type ListOptions, parseBoolean, parseListOptions, parseResourceVersion } from "./list-options.ts";
-import { requireJson } from "./negotiate.ts";
+import { formOf } from "./negotiate.ts";
+import { presenterOf } from "./present.ts";
 import { rejectedOfKind } from "./rejected.ts";
 import {
   badRequest,
@@ -82,8 +83,11 @@ async function handleCollection(
     name,
   });
   requireInCluster(place);
-  requireJson(c.req.raw);
+  // A bad `sendInitialEvents` is refused where the watch's parameters are read.
+  const initial = parseBoolean(query.get("sendInitialEvents")) ?? false;
+  const form = formOf(c.req.raw, query, watching ? { what: "watch", initial } : { what: "list" });
   const definition = await resolveKind(c, place);
+  const presenter = presenterOf(definition, form, Date.now());
   if (watching) {
     const namespace = ledgerName(place.namespace);
     c.executionCtx.waitUntil(registerSession(c.env, namespace, identity, Date.now()));
@@ -95,6 +99,7 @@ async function handleCollection(
       kinds: [definition],
       query,
       strict: true,
+      ...(presenter.events ? { present: presenter.events() } : {}),
     });
   }
   const options = parseListOptions(query);
@@ -103,7 +108,7 @@ async function handleCollection(
   const ledger = ledgerFor(c, place.namespace);
   const requestId = c.get("requestId");
   return await listResponse(
-    { kind: definition, namespace: ledgerName(place.namespace), ledger, requestId },
+    { kind: definition, namespace: ledgerName(place.namespace), ledger, requestId, presenter },
     options.value,
   );
 }
@@ -137,7 +142,7 @@ async function getObject(c: AppContext, place: Place, query: URLSearchParams): P
   if (target.rest !== undefined) throw new StatusError(noSuchPath());
   await authorize(c, { kind, verb: "get", namespace: scopeOf(place, name), name, subresource: target.subresource });
   requireInCluster(place);
-  requireJson(c.req.raw);
+  const form = formOf(c.req.raw, query, { what: "object" });
   if (target.subresource !== undefined && !READ_AS_OBJECT.has(target.subresource)) throw new StatusError(noSuchPath());
   if (place.namespace === undefined && target.cluster !== undefined && name !== target.cluster) {
     throw new StatusError(namespaceNotFound(name));
@@ -160,7 +165,8 @@ async function getObject(c: AppContext, place: Place, query: URLSearchParams): P
   }
   if (rv > 0) await reach({ ledger, namespace, kind: definition }, rv);
   const found = definition.key === GIT_EVENT ? await getEvent(ledger, name) : await ledger.get(definition.key, name);
-  return new Response(unwrap(found, { namespace, kind: kindName(definition) }), {
+  const object = unwrap(found, { namespace, kind: kindName(definition) });
+  return new Response(presenterOf(definition, form, Date.now()).object(object), {
     headers: { "content-type": "application/json" },
   });
 }

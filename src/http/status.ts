@@ -62,8 +62,8 @@ export const unsupportedMediaType = (accepted: string[]) =>
     "UnsupportedMediaType",
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`,
   );
-export const notAcceptable = (accepted: string[]) =>
-  failure(406, "NotAcceptable", `only the following media types are accepted: ${accepted.join(", ")}`);
+export const notAcceptable = (accepted: string[], why?: string) =>
+  failure(406, "NotAcceptable", why ?? `only the following media types are accepted: ${accepted.join(", ")}`);
 export const tooLarge = (message: string) => failure(413, "RequestEntityTooLarge", message);
 export const unavailable = (message: string, retryAfterSeconds: number) =>
   failure(503, "ServiceUnavailable", message, { retryAfterSeconds });
