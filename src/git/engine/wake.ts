@@ -14,14 +14,17 @@ export async function wake(deps: EngineDeps): Promise<void> {
   const settings = deps.inbox.settings();
   if (settings === null) return;
   const seen = deps.inbox.hints().at(-1)?.seq ?? 0;
+  // Whoever removes the Repository takes the inbox's tables away, in the middle of a look too.
+  const isRemoved = () => deps.inbox.settings() === null;
   const syncs = new Set(deps.inbox.runningSyncs().map(({ id }) => id));
   let next = deps.clock() + IDLE_MS;
   try {
     next = await lookAndSettle(deps, settings);
   } catch (error) {
+    if (isRemoved()) return;
     next = await settleFailure(deps, settings, error, syncs);
   }
-  await arm(deps, next, seen);
+  if (!isRemoved()) await arm(deps, next, seen);
 }
 
 async function lookAndSettle(deps: EngineDeps, known: Settings): Promise<number> {
@@ -30,7 +33,6 @@ async function lookAndSettle(deps: EngineDeps, known: Settings): Promise<number>
   await deps.faults.hit("beforeSettle");
   const { settings, at } = report.observation;
   inbox.setMeta("lastPollAt", at);
-  settleSyncs(deps, report);
   const lagAt = settleHints(deps, report);
   inbox.prune(clock());
   const renamed = inbox.meta("renamed");
@@ -44,6 +46,8 @@ async function lookAndSettle(deps: EngineDeps, known: Settings): Promise<number>
     },
     lastSync(report),
   );
+  // After the conditions: whoever waited for the sync reads them next.
+  settleSyncs(deps, report);
   const pollAt = settings.pollMs === null ? null : at + pollDelay(settings.pollMs, random.fraction());
   inbox.setMeta("nextPollAt", pollAt === null ? null : Math.round(pollAt));
   const retryAt = retryAfter(deps, report);
@@ -89,9 +93,8 @@ async function settleFailure(
   const { inbox, clock } = deps;
   const failure = error instanceof Error ? error : new Error(String(error));
   deps.log("a look at the remote failed", { namespace: settings.namespace, repository: settings.name, error: failure });
+  const begun = inbox.runningSyncs().filter(({ id }) => syncs.has(id));
   try {
-    const begun = inbox.runningSyncs().filter(({ id }) => syncs.has(id));
-    failSyncs(deps, begun, failure.message);
     if (failure instanceof RepositoryGone) return clock() + IDLE_MS;
     const at = nextRetry(deps);
     const renamed = inbox.meta("renamed");
@@ -100,6 +103,8 @@ async function settleFailure(
   } catch (second) {
     deps.log("a failed look could not be told", { repository: settings.name, error: second });
     return nextRetry(deps);
+  } finally {
+    failSyncs(deps, begun, failure.message);
   }
 }
 

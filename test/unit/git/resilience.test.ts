@@ -86,6 +86,23 @@ describe("an object that stops", () => {
   });
 });
 
+describe("a Repository that is removed", () => {
+  it("in the middle of a look ends it, throws nothing, and arms nothing", async () => {
+    await world.git.commit(many(0, 2), "first");
+    await world.register();
+    world.wrapRemote = (remote) => ({
+      ...remote,
+      listRefs: async (query) => {
+        await world.engine.remove();
+        return remote.listRefs(query);
+      },
+    });
+    await world.wake();
+    expect(world.alarmAt).toBeNull();
+    expect(world.inbox.isConfigured()).toBe(false);
+  });
+});
+
 describe("a remote that fails", () => {
   it("is retried with growing, jittered pauses, told in a condition, and forgotten once it answers", async () => {
     await world.git.commit(many(0, 2), "first");
