@@ -60,11 +60,17 @@ async function runCase(one: Case, target: Target, { slowUpTo = 10 }: RunOptions)
   } catch (error) {
     if (error instanceof Skipped) return result("skipped", error.message);
     const violations = world.violations().map((violation) => `\n${violation}`);
-    return result("failed", `${error instanceof Error ? error.message : String(error)}${violations.join("")}`);
+    return result("failed", `${describe(error)}${violations.join("")}`);
   } finally {
     clearTimeout(over);
     await world.end();
   }
+}
+
+/** `fetch` says what went wrong in the cause only. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
 }
 
 const OPTION: Record<Need, string> = {

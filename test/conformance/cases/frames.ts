@@ -167,10 +167,9 @@ const inside: Case[] = inTable("Frames", [
       const start = await t.head(namespace);
       const watch = await t.open(namespace, { query: { resourceVersion: start, labelSelector: "wanted=yes" } });
       await makeMany(t, namespace, 1_020);
-      await watch.until(() => watch.frames.length > 1, "an empty frame");
-      const mark = watch.frames[1];
-      assert.deepEqual([mark?.prev, mark?.events], [String(start), []]);
-      assert.ok(Number(mark?.rv) >= start + 1_000);
+      const head = await t.head(namespace);
+      await watch.until(() => head - Number(watch.resumePoint) < 1_000, "an empty frame");
+      assert.ok(watch.frames.every(({ events }) => events.length === 0));
       const wanted = await t.make(namespace, "wanted", { labels: { wanted: "yes" } });
       await watch.untilEvents(1);
       assert.deepEqual(toldOf(watch), [`ADDED wanted@${wanted.metadata.resourceVersion}`]);

@@ -323,6 +323,33 @@ const once: Case[] = inTable("Order and content", [
       assert.ok(rvOf(made) > before);
     },
   },
+  {
+    id: "monotonic/cursor-of-the-first-life",
+    promise: "Reliable",
+    row: "a namespace never counts backwards",
+    title:
+      "a cursor from before a namespace was deleted does not resume in the one made again: its client would keep what is gone",
+    run: async (t) => {
+      const name = t.unusedName();
+      const namespaces = "/apis/gitstore.dev/v1beta1/namespaces";
+      const body = { apiVersion: "gitstore.dev/v1beta1", kind: "Namespace", metadata: { name }, spec: {} };
+      await t.api.must(namespaces, { body });
+      await makeMany(t, name, 3);
+      const cursor = await t.head(name);
+      await t.api.must(`${namespaces}/${name}`, { method: "DELETE" });
+      await t.api.must(namespaces, { body });
+      await t.make(name, "later");
+      for (const transport of ["frames", "http"] as const) {
+        const watch = await t.open(name, { transport, query: { resourceVersion: cursor } });
+        // Either it is expired, or it is told of every deletion.
+        await watch
+          .until(() => watch.error !== undefined || watch.state().has(`${t.writer.kind.kind}/later`), "410, or events")
+          .catch(() => undefined);
+        if (watch.error) assert.deepEqual([watch.error.code, watch.error.reason], [410, "Expired"]);
+        else assert.equal(watch.events.filter(({ type }) => type === "DELETED").length, 3);
+      }
+    },
+  },
 ]);
 
 export const order: Case[] = [...perTransport, ...once];
