@@ -19,6 +19,20 @@ export function ledgerOf(env: Pick<Env, "LEDGER">, namespace: string): LedgerStu
   return env.LEDGER.get(env.LEDGER.idFromName(namespace)) as unknown as LedgerStub;
 }
 
+/**
+ * The D1 database that holds a namespace's replay window. `REPLAY`, and where one is not enough `REPLAY_1`, `REPLAY_2`, …
+ * beside it, share the namespaces by a hash of the name (FNV-1a, 32 bits). Adding one moves namespaces: their windows
+ * begin anew there, and older cursors are expired, which `expired=compact` heals.
+ */
+export function replayOf(env: Pick<Env, "REPLAY">, namespace: string): D1Database {
+  const bindings = env as Record<string, unknown>;
+  const databases = [env.REPLAY];
+  for (let i = 1; bindings[`REPLAY_${i}`] !== undefined; i++) databases.push(bindings[`REPLAY_${i}`] as D1Database);
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < namespace.length; i++) hash = Math.imul(hash ^ namespace.charCodeAt(i), 0x01000193) >>> 0;
+  return databases[hash % databases.length] ?? env.REPLAY;
+}
+
 /** The stub of a repository's object. `/` is in no name, so no two repositories share one. */
 export function repositoryOf(env: Pick<Env, "REPOSITORY">, namespace: string, name: string): RepositoryApi {
   return env.REPOSITORY.get(env.REPOSITORY.idFromName(`${namespace}/${name}`)) as unknown as RepositoryApi;

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { type Env, ledgerOf, repositoryOf } from "../config.ts";
+import { type Env, ledgerOf, replayOf, repositoryOf } from "../config.ts";
 import { Alarm } from "./alarm.ts";
 import type {
   ApiWrite,
@@ -120,7 +120,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   protected window(): Window {
-    return new D1Window(this.env.REPLAY, this.ctx.id.name ?? "");
+    const name = this.ctx.id.name ?? "";
+    return new D1Window(replayOf(this.env, name), name, this.env.REPLAY);
   }
 
   // ---- lifecycle ----------------------------------------------------------------------------------------------------

@@ -59,11 +59,19 @@ type Timer = (ms: number, signal: AbortSignal) => Promise<void>;
 export class D1Window implements Window {
   readonly #db: D1Database;
   readonly #ns: string;
+  /** Where all ledgers publish: the first database, which a scrape reads. */
+  readonly #gauges: D1Database;
   readonly #wait: Timer;
 
-  constructor(db: D1Database, namespace: string, wait: Timer = (ms, signal) => scheduler.wait(ms, { signal })) {
+  constructor(
+    db: D1Database,
+    namespace: string,
+    gauges: D1Database = db,
+    wait: Timer = (ms, signal) => scheduler.wait(ms, { signal }),
+  ) {
     this.#db = db;
     this.#ns = namespace;
+    this.#gauges = gauges;
     this.#wait = wait;
   }
 
@@ -144,7 +152,7 @@ export class D1Window implements Window {
         .bind(longest.ns, upTo)
         .first<{ rv: number | null }>(),
     );
-    const dropped = await new D1Window(this.#db, longest.ns, this.#wait).prune(end?.rv ?? upTo);
+    const dropped = await new D1Window(this.#db, longest.ns, this.#gauges, this.#wait).prune(end?.rv ?? upTo);
     await this.#timed(
       this.#db
         .prepare("INSERT INTO bounds VALUES ('size', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
@@ -157,7 +165,7 @@ export class D1Window implements Window {
   async publish(json: string, at: number): Promise<void> {
     const upsert =
       "INSERT INTO gauges VALUES (?, ?, ?) ON CONFLICT (ns) DO UPDATE SET at = excluded.at, json = excluded.json";
-    await this.#timed(this.#db.prepare(upsert).bind(this.#ns, at, json).run());
+    await this.#timed(this.#gauges.prepare(upsert).bind(this.#ns, at, json).run());
   }
 
   async bounds(): Promise<{ floor: number; head: number } | undefined> {
