@@ -52,7 +52,7 @@ export interface HeadMeta {
   specDigest: string;
   /** Per branch, the last commit there that gave the admitted state. */
   holders?: Record<string, string>;
-  /** Who owns each condition type, and `resolved`. Absent: nobody yet. */
+  /** Who owns each condition type, and `resolved` (as `$resolved`). Absent: nobody yet. */
   owners?: Record<string, string>;
 }
 

@@ -16,6 +16,8 @@ import type {
   RepositoryStatusPatch,
   Result,
   StandaloneEvent,
+  StatusOutcome,
+  StatusWrite,
   WatcherInfo,
   Written,
 } from "./api.ts";
@@ -42,6 +44,7 @@ import { retentionOf } from "./retention.ts";
 import { isOpened, migrate } from "./schema.ts";
 import { type Faults, noFaults } from "./sql.ts";
 import { ledgerStats } from "./stats.ts";
+import { writeStatus } from "./status/write.ts";
 import { Store, type Transaction, TransactionTooLarge } from "./store.ts";
 import { Upkeep } from "./upkeep.ts";
 import { D1Window, type Window, WindowUnavailable } from "./window.ts";
@@ -219,19 +222,27 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
 
   async write(write: ApiWrite): Promise<Result<Written>> {
     if (!(await this.#ready())) return NO_NAMESPACE;
-    const { watcher } = write;
-    if (watcher && this.watching.fenced(watcher.subject, watcher.name, watcher.epoch)) {
-      return {
-        ok: false,
-        error: { code: "Fenced", message: `watcher ${watcher.name}: epoch ${watcher.epoch} was taken over` },
-      };
-    }
+    const fenced = this.#fenced(write.watcher);
+    if (fenced) return { ok: false, error: fenced };
     await this.#upkeep.verify();
     const written = await this.#group.run((tx) =>
       writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx),
     );
     if (written.ok && written.value.changed) this.ctx.waitUntil(this.#upkeep.effects());
     return written;
+  }
+
+  #fenced(watcher: ApiWrite["watcher"]): { code: "Fenced"; message: string } | undefined {
+    if (!watcher || !this.watching.fenced(watcher.subject, watcher.name, watcher.epoch)) return undefined;
+    return { code: "Fenced", message: `watcher ${watcher.name}: epoch ${watcher.epoch} was taken over` };
+  }
+
+  async updateStatus(write: StatusWrite): Promise<StatusOutcome> {
+    if (!(await this.#ready())) return { outcome: "refused", refusal: { code: "NoNamespace" } };
+    const fenced = this.#fenced(write.watcher);
+    if (fenced) return { outcome: "refused", refusal: fenced };
+    await this.#upkeep.verify();
+    return await this.#group.run((tx) => writeStatus(write, this.#context(), tx));
   }
 
   async applyPush(chunk: PushChunk): Promise<PushResult> {

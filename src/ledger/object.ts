@@ -7,6 +7,8 @@ import type { Head } from "./store.ts";
 
 /** Owns the conditions that admission sets; a controller that owns a type keeps it through every push. */
 export const ADMISSION_MANAGER = "system:admission";
+/** Owns the conditions that a repository's object reports on itself. */
+export const REPOSITORY_MANAGER = "system:repository";
 
 export interface Making {
   kind: KindDef;

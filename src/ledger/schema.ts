@@ -109,6 +109,17 @@ CREATE TABLE effects (
   due INTEGER NOT NULL
 );
 `,
+  `
+CREATE TABLE idempotency (
+  sub TEXT NOT NULL,
+  key TEXT NOT NULL,
+  request TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (sub, key)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_by_at ON idempotency (at);
+`,
 ];
 
 /** Brings an object's tables up to date. `meta` is made first: an object without it was never opened. */
@@ -148,4 +159,5 @@ export const NAMESPACE_TABLES: readonly string[] = [
   "skus",
   "recorded",
   "effects",
+  "idempotency",
 ];

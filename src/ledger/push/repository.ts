@@ -3,7 +3,7 @@ import type { Resource } from "../../resource/types.ts";
 import type { AppliedRef, GitState, IndexEntry, PushHeader, PushProgress, RepositoryStatusPatch } from "../api.ts";
 import type { HeadMeta } from "../entry.ts";
 import { type Kinds, REPOSITORY, selectableText } from "../kinds.ts";
-import { seconds } from "../object.ts";
+import { REPOSITORY_MANAGER, seconds } from "../object.ts";
 import { first } from "../sql.ts";
 import type { Head, Store, Transaction } from "../store.ts";
 import { closePush, type PushContext } from "./apply.ts";
@@ -43,14 +43,17 @@ export function patchRepositoryStatus(
   const head = context.store.find(REPOSITORY, name);
   if (!head) return undefined;
   const resource = JSON.parse(head.json) as Resource;
-  const conditions = (resource.status?.conditions ?? []).filter(
-    (condition) => !patch.removeConditions?.includes(condition.type),
-  );
-  const removed = conditions.length !== (resource.status?.conditions ?? []).length;
-  const merged = mergeConditions(conditions, patch.conditions ?? [], seconds(tx.now));
-  if (!merged.changed && !removed) return { changed: false };
+  const owners = { ...head.meta.owners };
+  const isOurs = (type: string): boolean => (owners[type] ?? REPOSITORY_MANAGER) === REPOSITORY_MANAGER;
+  const before = resource.status?.conditions ?? [];
+  const conditions = before.filter(({ type }) => !(patch.removeConditions?.includes(type) && isOurs(type)));
+  const observed = (patch.conditions ?? []).filter(({ type }) => isOurs(type));
+  const merged = mergeConditions(conditions, observed, seconds(tx.now));
+  if (!merged.changed && conditions.length === before.length) return { changed: false };
+  for (const { type } of observed) owners[type] = REPOSITORY_MANAGER;
+  for (const type of patch.removeConditions ?? []) if (isOurs(type)) delete owners[type];
   resource.status = { ...resource.status, conditions: merged.conditions };
-  writeStatus(context, tx, head, resource);
+  writeStatus(context, tx, { ...head, meta: { ...head.meta, owners } }, resource);
   return { changed: true };
 }
 
