@@ -13,6 +13,8 @@ export interface Delivery {
 
 export interface DeliveryAnswer {
   status: number;
+  /** The Repository's, where there is one: for metrics. */
+  provider?: string;
   body: { delivery?: string; result?: "accepted" | "duplicate" | "ignored"; reason?: string; message?: string };
 }
 
@@ -50,9 +52,15 @@ export interface RepositoryApi {
   /** Follows what the ledger says of this Repository: called after each change of its spec, and by the ledger's alarm. */
   reconcile(repository: { namespace: string; name: string; uid: string }): Promise<Answer<{ configured: boolean }>>;
   deliver(delivery: Delivery): Promise<DeliveryAnswer>;
-  preReceive(delivery: Delivery & { encoding?: string }): Promise<{ status: number; body: PreReceiveAnswer | { message: string } }>;
+  preReceive(
+    delivery: Delivery & { encoding?: string },
+  ): Promise<{ status: number; body: PreReceiveAnswer | { message: string } }>;
   /** A secret is shown once. With `secret` the caller's own is taken. `overlapMs` keeps the earlier ones valid that long. */
-  issueSecret(request: { secret?: string; overlapMs?: number; additional?: boolean }): Promise<Answer<{ id: string; secret: string }>>;
+  issueSecret(request: {
+    secret?: string;
+    overlapMs?: number;
+    additional?: boolean;
+  }): Promise<Answer<{ id: string; secret: string }>>;
   sync(request: { allowMassDelete?: boolean }): Promise<Answer<{ sync: string }>>;
   syncState(id: string): Promise<Answer<SyncState>>;
   info(): Promise<Answer<RepositoryInfo>>;

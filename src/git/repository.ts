@@ -47,8 +47,10 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
     return this.#engine.reconcile(repository);
   }
 
-  deliver(delivery: Delivery): Promise<DeliveryAnswer> {
-    return this.#engine.deliver(delivery);
+  async deliver(delivery: Delivery): Promise<DeliveryAnswer> {
+    const answer = await this.#engine.deliver(delivery);
+    const { provider } = this.#engine;
+    return provider === undefined ? answer : { ...answer, provider };
   }
 
   preReceive(delivery: Delivery & { encoding?: string }) {

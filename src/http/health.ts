@@ -9,6 +9,7 @@ import { timeBox } from "../telemetry/timebox.ts";
 import { type AppContext, authorize } from "./context.ts";
 import { StatusError, unavailable } from "./status.ts";
 import { versionInfo } from "./version.ts";
+import { deliveries } from "./webhooks.ts";
 
 /** D1 fails as a stall; a probe must not. */
 const D1_TIMEOUT_MS = 2_000;
@@ -109,7 +110,7 @@ export async function handleMetrics(c: AppContext): Promise<Response> {
     namespace === undefined
       ? await published(c.env, Date.now())
       : ledgerMetrics([await ledgerOf(c.env, namespace).stats()]);
-  return new Response(renderMetrics([...metrics, requests.metric()]), {
+  return new Response(renderMetrics([...metrics, requests.metric(), deliveries.metric()]), {
     headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
   });
 }

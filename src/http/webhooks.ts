@@ -2,6 +2,7 @@
 import { repositoryOf } from "../config.ts";
 import type { Delivery } from "../git/api.ts";
 import { dnsLabelProblem, dnsSubdomainProblem } from "../resource/names.ts";
+import { RequestCounter } from "../telemetry/metrics.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import { readCapped } from "./body.ts";
 import type { AppContext } from "./context.ts";
@@ -12,10 +13,16 @@ export const MAX_DELIVERY_BYTES = 25 * 1024 * 1024;
 /** One body for every address that is nothing: an unknown namespace, an unknown repository, a name that cannot be one. */
 const UNKNOWN = { message: "there is no such repository" };
 
+export const deliveries = new RequestCounter(
+  "deliveries_total",
+  "Webhook deliveries that this isolate answered, by the Repository's provider and by result.",
+);
+
 export async function handleWebhook(c: AppContext): Promise<Response> {
   const delivery = await deliveryOf(c);
   if (delivery instanceof Response) return delivery;
-  const { status, body } = await target(c).deliver(delivery);
+  const { status, body, provider = "none" } = await target(c).deliver(delivery);
+  deliveries.count({ provider, result: body.result ?? `refused-${status}` });
   return status === 404 ? unknown(c) : json(body, status);
 }
 

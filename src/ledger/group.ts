@@ -7,6 +7,8 @@ interface Waiting<T> {
   weight: number;
   resolve: (value: T) => void;
   reject: (error: unknown) => void;
+  /** When it came, ms. */
+  at: number;
 }
 
 /**
@@ -19,6 +21,8 @@ export class GroupCommit {
   readonly #committed: (entries: Entry[]) => void;
   #waiting: Waiting<unknown>[] = [];
   #running = false;
+  /** Writes that were committed, and how long they took from their arrival on. */
+  readonly counters = { commits: 0, commitMs: 0 };
 
   constructor(store: Store, turn: () => Promise<void>, committed: (entries: Entry[]) => void) {
     this.#store = store;
@@ -29,7 +33,13 @@ export class GroupCommit {
   /** Runs `request` in the next transaction. Rejects with what the request threw, or with what the commit did. */
   run<T>(request: (tx: Transaction) => T, weight = 1): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ request, weight, resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.push({
+        request,
+        weight,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        at: this.#store.clock(),
+      });
       if (this.#running) return;
       this.#running = true;
       // The first waits one turn for company; the others find it waiting.
@@ -61,6 +71,9 @@ export class GroupCommit {
       for (const { reject } of group) reject(error);
       return;
     }
+    const now = this.#store.clock();
+    this.counters.commits += group.length;
+    for (const { at } of group) this.counters.commitMs += Math.max(0, now - at);
     this.#store.faults.hit("afterCommitBeforeBroadcast");
     this.#committed(outcome.entries);
     outcome.results.forEach((result, i) => {

@@ -81,6 +81,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   /** Tests shorten it. */
   protected readonly retention: Retention;
   #opened: boolean;
+  /** Since this object was last started. */
+  readonly #counted = { admitted: 0, refused: 0, unchanged: 0, foundByPoll: 0 };
   readonly #upkeep: Upkeep;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -249,12 +251,20 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     if (!(await this.#ready())) return { result: "gone" };
     await this.#upkeep.verify();
     try {
-      return await this.#group.run((tx) => applyChunk(chunk, this.#context(), tx), Math.max(1, chunk.ops.length));
+      const run = (tx: Transaction) => applyChunk(chunk, this.#context(), tx);
+      const result = await this.#group.run(run, Math.max(1, chunk.ops.length));
+      if (result.result === "applied") this.#count(chunk, result);
+      return result;
     } catch (error) {
       this.core.kinds.forget();
       if (error instanceof TransactionTooLarge) return { result: "tooLarge", message: error.message };
       throw error;
     }
+  }
+
+  #count({ push }: PushChunk, result: Extract<PushResult, { result: "applied" }>): void {
+    for (const what of ["admitted", "refused", "unchanged"] as const) this.#counted[what] += result[what];
+    if (result.done && push.observedVia === "poll" && !push.baseline) this.#counted.foundByPoll += 1;
   }
 
   async abandonPush(query: { repository: string; ref: string; reason: string }): Promise<Result<{ rv: string }>> {
@@ -371,6 +381,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       this.core,
       this.watching.stats(),
       this.core.serving ? this.watching.watchers() : [],
+      { ...this.#group.counters, ...this.#counted },
       this.alarmClock.overdue(this.now()),
     );
   }

@@ -7,6 +7,7 @@ export function ledgerStats(
   core: LedgerCore,
   watch: { connected: number; parked: number; counters: Record<string, number> },
   named: WatcherInfo[],
+  counted: Record<string, number>,
   alarmOverdueMs: number,
 ): LedgerStats {
   const { store } = core;
@@ -28,10 +29,10 @@ export function ledgerStats(
     tailBytes: tail?.bytes ?? 0,
     outboxDepth: store.head - store.flushed,
     outboxAgeMs: oldest ? Math.max(0, store.clock() - oldest.at) : 0,
-    windowFloor: store.floor,
+    windowFloor: Math.min(store.windowFloor, store.floor),
     watchers: { connected: watch.connected, parked: watch.parked },
     named,
-    counters: watch.counters,
+    counters: { ...watch.counters, ...counted },
     alarmOverdueMs,
   };
 }

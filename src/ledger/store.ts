@@ -57,6 +57,8 @@ export class Store {
   tombstoneFloor = 0;
   /** Events up to here were dropped without D1 ever having them. */
   droppedUpTo = 0;
+  /** Events above are in D1, as far as this ledger last looked: another one may have made room since. */
+  windowFloor = 0;
   /** The size of the D1 database at the last flush. */
   windowBytes = 0;
   /** Ranges that a restore skipped, oldest first. */
@@ -76,6 +78,7 @@ export class Store {
     this.flushed = this.number("flushed");
     this.tombstoneFloor = this.number("tombstoneFloor");
     this.droppedUpTo = this.number("droppedUpTo");
+    this.windowFloor = Math.max(1, this.number("windowFloor"), this.droppedUpTo);
     this.holes = JSON.parse(String(this.meta("holes") ?? "[]")) as Hole[];
     const cut =
       first<{ rv: number | null }>(this.storage.sql, "SELECT max(rv) AS rv FROM versions WHERE last = ?", CUTS)?.rv ??
@@ -134,8 +137,15 @@ export class Store {
     this.storage.sql.exec("UPDATE heads SET meta = ? WHERE kind = ? AND name = ?", JSON.stringify(meta), kind, name);
   }
 
+  setWindowFloor(rv: number): void {
+    if (rv === this.windowFloor) return;
+    this.windowFloor = rv;
+    this.setMeta("windowFloor", rv);
+  }
+
   setDroppedUpTo(rv: number): void {
     this.droppedUpTo = rv;
+    this.setWindowFloor(Math.max(this.windowFloor, rv));
     this.setMeta("droppedUpTo", rv);
   }
 

@@ -137,7 +137,7 @@ export class Upkeep {
     const { store, window } = this.#core;
     const target = pruneTarget(store, this.#retention);
     while (pruneTail(store, target) > 0) await this.#host.yieldTurn();
-    if (store.floor > 1) await pruneWindow(store, window, this.#retention);
+    if (store.floor > 1) store.setWindowFloor(await pruneWindow(store, window, this.#retention));
     this.#host.forgetWatchers();
     const gone = pruneTombstones(store.storage.sql, this.#host.now() - this.#retention.tombstoneMs);
     if (gone !== undefined) store.setTombstoneFloor(gone);

@@ -25,6 +25,8 @@ export interface LedgerGauges {
   outboxAgeMs: number;
   windowFloor: number;
   watchers: { connected: number; parked: number };
+  /** Named watchers; absent in gauges that an older version published. */
+  named?: { name: string; subject: string; lagEvents: number; lagSeconds: number; connected: boolean }[];
   counters: Record<string, number>;
   alarmOverdueMs: number;
 }
@@ -36,6 +38,7 @@ interface Gauge {
 }
 
 const one = (value: number) => [{ value }];
+const labelsOf = ({ name, subject }: { name: string; subject: string }): Labels => ({ watcher: name, subject });
 
 const GAUGES: Gauge[] = [
   { name: "resource_version_head", help: "The newest resourceVersion.", read: ({ rv }) => one(rv) },
@@ -53,7 +56,7 @@ const GAUGES: Gauge[] = [
   },
   {
     name: "window_floor",
-    help: "The oldest resourceVersion that a watch may resume from.",
+    help: "The oldest resourceVersion that a watch may resume from, in the D1 window or the tail.",
     read: ({ windowFloor }) => one(windowFloor),
   },
   {
@@ -63,6 +66,21 @@ const GAUGES: Gauge[] = [
       { labels: { state: "connected" }, value: watchers.connected },
       { labels: { state: "parked" }, value: watchers.parked },
     ],
+  },
+  {
+    name: "watcher_lag_events",
+    help: "How many resourceVersions a named watcher's durable position is behind.",
+    read: ({ named = [] }) => named.map((watcher) => ({ labels: labelsOf(watcher), value: watcher.lagEvents })),
+  },
+  {
+    name: "watcher_lag_seconds",
+    help: "How long ago the first event was that a named watcher has not worked.",
+    read: ({ named = [] }) => named.map((watcher) => ({ labels: labelsOf(watcher), value: watcher.lagSeconds })),
+  },
+  {
+    name: "watcher_connected",
+    help: "Whether a connection of a named watcher works.",
+    read: ({ named = [] }) => named.map((watcher) => ({ labels: labelsOf(watcher), value: watcher.connected ? 1 : 0 })),
   },
   {
     name: "alarm_overdue_seconds",
@@ -75,6 +93,8 @@ interface Counter {
   name: string;
   help: string;
   labels?: Labels;
+  /** What one of the ledger's units is in the metric's. */
+  scale?: number;
 }
 
 /** Counters of a ledger that are one metric with a label; the others are named after their key. */
@@ -84,6 +104,16 @@ const COUNTERS: Record<string, Counter> = {
   resumesWindow: { name: "resumes_total", help: "Watches resumed, by where from.", labels: { kind: "window" } },
   compacted: { name: "resumes_total", help: "Watches resumed, by where from.", labels: { kind: "compacted" } },
   expired: { name: "resumes_total", help: "Watches resumed, by where from.", labels: { kind: "expired" } },
+  commits: { name: "commit_seconds_count", help: "Writes that went through a transaction, refused ones included." },
+  commitMs: {
+    name: "commit_seconds_sum",
+    help: "From a write's arrival to the end of its transaction.",
+    scale: 0.001,
+  },
+  admitted: { name: "admissions_total", help: "Changes that admission judged.", labels: { result: "admitted" } },
+  refused: { name: "admissions_total", help: "Changes that admission judged.", labels: { result: "refused" } },
+  unchanged: { name: "admissions_total", help: "Changes that admission judged.", labels: { result: "unchanged" } },
+  foundByPoll: { name: "found_by_poll_total", help: "Moves of refs that no delivery had announced." },
 };
 
 const PREFIX = "gitstore_";
@@ -108,8 +138,9 @@ export function ledgerMetrics(ledgers: readonly LedgerGauges[]): Metric[] {
         name,
         help,
         labels = {},
+        scale = 1,
       } = COUNTERS[key] ?? { name: `${snakeCase(key)}_total`, help: `Count of ${key}.` };
-      add(name, "counter", help, { labels: { namespace, ...labels }, value });
+      add(name, "counter", help, { labels: { namespace, ...labels }, value: value * scale });
     }
   }
   return [...metrics.values()];
@@ -147,6 +178,13 @@ function renderValue(value: number): string {
 /** Counts of this isolate, which comes and goes: a scraper sees resets, as it does for a restarted process. */
 export class RequestCounter {
   readonly #counts = new Map<string, { labels: Labels; value: number }>();
+  readonly #name: string;
+  readonly #help: string;
+
+  constructor(name = "http_requests_total", help = "Requests answered by this isolate, by audience and status.") {
+    this.#name = name;
+    this.#help = help;
+  }
 
   count(labels: Labels): void {
     const key = JSON.stringify(labels);
@@ -157,9 +195,9 @@ export class RequestCounter {
 
   metric(): Metric {
     return {
-      name: `${PREFIX}http_requests_total`,
+      name: `${PREFIX}${this.#name}`,
       type: "counter",
-      help: "Requests answered by this isolate, by audience and status.",
+      help: this.#help,
       samples: [...this.#counts.values()],
     };
   }

@@ -58,6 +58,11 @@ export class RepositoryEngine implements RepositoryApi {
     return deliver(this.#deps, delivery);
   }
 
+  /** Whose deliveries these are, where the repository is registered. */
+  get provider(): string | undefined {
+    return this.#deps.inbox.settings()?.provider;
+  }
+
   preReceive(delivery: Delivery): ReturnType<RepositoryApi["preReceive"]> {
     return preReceive(this.#deps, this.#gathering, delivery);
   }

@@ -89,7 +89,19 @@ describe("metrics", () => {
     outboxAgeMs: 1_500,
     windowFloor: 1,
     watchers: { connected: 4, parked: 1 },
-    counters: { eventsSent: 9, resumesTail: 2, resumesWindow: 1, expired: 5, closedSlow: 7 },
+    named: [{ name: "inventory", subject: "user:a", lagEvents: 6, lagSeconds: 30, connected: true }],
+    counters: {
+      eventsSent: 9,
+      resumesTail: 2,
+      resumesWindow: 1,
+      expired: 5,
+      closedSlow: 7,
+      commits: 4,
+      commitMs: 250,
+      admitted: 3,
+      refused: 2,
+      foundByPoll: 1,
+    },
     alarmOverdueMs: 0,
   };
 
@@ -111,6 +123,14 @@ describe("metrics", () => {
       'gitstore_resumes_total{namespace="acme",kind="window"} 1',
       'gitstore_resumes_total{namespace="acme",kind="expired"} 5',
       'gitstore_closed_slow_total{namespace="acme"} 7',
+      'gitstore_watcher_lag_events{namespace="acme",watcher="inventory",subject="user:a"} 6',
+      'gitstore_watcher_lag_seconds{namespace="acme",watcher="inventory",subject="user:a"} 30',
+      'gitstore_watcher_connected{namespace="acme",watcher="inventory",subject="user:a"} 1',
+      'gitstore_commit_seconds_count{namespace="acme"} 4',
+      'gitstore_commit_seconds_sum{namespace="acme"} 0.25',
+      'gitstore_admissions_total{namespace="acme",result="admitted"} 3',
+      'gitstore_admissions_total{namespace="acme",result="refused"} 2',
+      'gitstore_found_by_poll_total{namespace="acme"} 1',
     ]) {
       expect(text.split("\n")).toContain(line);
     }
