@@ -213,7 +213,7 @@ export const paging: Case[] = inTable("Paging", [
       },
     ),
     needs: ["shortTail"],
-    slow: 60,
+    slow: 40,
   },
   {
     ...page(
@@ -227,7 +227,7 @@ export const paging: Case[] = inTable("Paging", [
       },
     ),
     needs: ["shortTail"],
-    slow: 60,
+    slow: 40,
   },
 ]);
 
