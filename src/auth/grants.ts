@@ -70,6 +70,23 @@ export function allows(identity: { grants: readonly Grant[] }, access: Access): 
   return identity.grants.some((grant) => covers(grant, access));
 }
 
+/**
+ * Whether one of the grants is about the resource, or about any kind at all, in a namespace (undefined: in some one),
+ * whatever its verbs and names: decides what a caller is shown, never what it may do.
+ */
+export function reaches(
+  identity: { grants: readonly Grant[] },
+  namespace: string | undefined,
+  resource?: string,
+): boolean {
+  return identity.grants.some((grant) => {
+    if (grant.verbs.length === 0 || grant.namespaces.length === 0) return false;
+    if (namespace !== undefined && !["*", namespace].some((name) => grant.namespaces.includes(name))) return false;
+    if (resource !== undefined) return coversResource(grant, resource);
+    return grant.resources.some((one) => !SPECIAL_RESOURCES.has(one) || one === "gitevents");
+  });
+}
+
 /** Namespaces in which the identity may do something at all; `*` where that is all of them. */
 export function namespacesOf(identity: { grants: readonly Grant[] }): Set<string> {
   return new Set(identity.grants.flatMap((grant) => grant.namespaces));

@@ -4,13 +4,15 @@ import { configOf } from "../config.ts";
 import { asyncApi } from "../git/taxonomy.ts";
 import { log } from "../telemetry/log.ts";
 import { continueTrace, formatTraceparent } from "../telemetry/trace.ts";
+import { handleAccessReview } from "./access.ts";
 import { createRevocation, deleteRevocation, listRevocations } from "./admin.ts";
 import { type AppContext, type AppEnv, identify } from "./context.ts";
 import { handleEvents } from "./events.ts";
 import { handleHealth, handleMetrics, handleReady, handleVersion, requests } from "./health.ts";
 import { handleKube } from "./kube.ts";
 import { handleMultiKindWatch } from "./multi-watch.ts";
-import { openApi } from "./openapi.ts";
+import { openApi } from "./openapi/document.ts";
+import { handleOpenApiDocument, handleOpenApiIndex } from "./openapi/v3.ts";
 import { handleRejected } from "./rejected.ts";
 import { noSuchPath, StatusError, statusOfThrown, unavailable } from "./status.ts";
 import { VERSION } from "./version.ts";
@@ -44,6 +46,9 @@ export function createApp(): Hono<AppEnv> {
     return c.json(asyncApi(VERSION));
   });
 
+  app.get("/openapi/v3", handleOpenApiIndex);
+  app.get("/openapi/v3/apis/:group/:version", handleOpenApiDocument);
+
   app.post("/webhooks/:ns/:repo", handleWebhook);
   app.post("/hooks/:ns/:repo/pre-receive", handlePreReceive);
 
@@ -52,10 +57,16 @@ export function createApp(): Hono<AppEnv> {
   app.get("/watchers/:ns", listWatchers);
   app.delete("/watchers/:ns/:name", deleteWatcher);
   app.get("/watch/v1/namespaces/:ns", handleMultiKindWatch);
+  app.all("/apis/authorization.k8s.io/v1/:reviews", handleAccessReview);
+  app.all("/apis", handleKube);
   app.all("/apis/*", handleKube);
 
   app.get("/clusters/:cluster/version", handleVersion);
+  app.get("/clusters/:cluster/openapi/v3", handleOpenApiIndex);
+  app.get("/clusters/:cluster/openapi/v3/apis/:group/:version", handleOpenApiDocument);
   app.get("/clusters/:cluster/watch/v1/namespaces/:ns", handleMultiKindWatch);
+  app.all("/clusters/:cluster/apis/authorization.k8s.io/v1/:reviews", handleAccessReview);
+  app.all("/clusters/:cluster/apis", handleKube);
   app.all("/clusters/:cluster/apis/*", handleKube);
 
   app.get("/admin/revocations", listRevocations);
@@ -130,6 +141,7 @@ function withHeader({ status, headers, webSocket }: Response, name: string, valu
 
 const AUDIENCES = new Set([
   "apis",
+  "openapi",
   "clusters",
   "watch",
   "events",

@@ -17,6 +17,23 @@ export const GROUP = "gitstore.dev";
 /** Of `/namespaces/{ns}/status` of our own group, these are a Namespace's subresources, and no kind (no plural may be named so). */
 const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
 
+/** `/apis`, `/apis/{group}` or `/apis/{group}/{version}`: what discovery answers. */
+export type DiscoveryTarget = Pick<KubeTarget, "cluster"> & { group?: string; version?: string };
+
+/** A slash at the end is as good as none. */
+export function parseDiscoveryPath(pathname: string): DiscoveryTarget | undefined {
+  const match = /^(?:\/clusters\/([^/]+))?\/apis(?:\/([^/]+))?(?:\/([^/]+))?\/?$/.exec(pathname);
+  if (!match) return undefined;
+  const [cluster, group, version] = match
+    .slice(1)
+    .map((segment) => (segment === undefined ? undefined : decode(segment)));
+  return {
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(group === undefined ? {} : { group }),
+    ...(version === undefined ? {} : { version }),
+  };
+}
+
 /** Undefined where the path is none of `/apis/{group}/{version}/…`. Segments are percent-decoded. */
 export function parseKubePath(pathname: string): KubeTarget | undefined {
   const segments = pathname.split("/").slice(1).map(decode);

@@ -1,0 +1,60 @@
+/** What is served of each kind, as discovery says it. */
+import type { KindDef } from "../../resource/kind.ts";
+import { ACCESS_REVIEWS } from "../access.ts";
+import { type GroupVersion, hasStatus } from "./shown.ts";
+
+export interface Subresource {
+  name: string;
+  kind: string;
+  verbs: string[];
+}
+
+export interface ServedResource {
+  plural: string;
+  singular: string;
+  kind: string;
+  namespaced: boolean;
+  verbs: string[];
+  shortNames: string[];
+  categories: string[];
+  subresources: Subresource[];
+}
+
+const READ = ["get", "list", "watch"];
+const WRITE = ["create", "delete", "get", "list", "patch", "update", "watch"];
+
+/** Verbs of Kubernetes. What Git owns is not written here, whoever asks, and so says neither `patch` nor `create`. */
+function resourceOf(kind: KindDef): ServedResource {
+  return {
+    plural: kind.plural,
+    singular: kind.singular,
+    kind: kind.kind,
+    namespaced: kind.scope === "Namespaced",
+    verbs: kind.owner === "api" || kind.owner === "client" ? WRITE : READ,
+    shortNames: kind.shortNames,
+    categories: kind.categories,
+    subresources: hasStatus(kind) ? [{ name: "status", kind: kind.kind, verbs: ["get", "patch", "update"] }] : [],
+  };
+}
+
+export function resourcesOf({ kinds }: GroupVersion): ServedResource[] {
+  return kinds.map(resourceOf);
+}
+
+/** Kinds that are asked and not kept; everyone may ask what itself may do. */
+export const REVIEWS = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  resources: ACCESS_REVIEWS.map(
+    (kind): ServedResource => ({
+      plural: `${kind.toLowerCase()}s`,
+      singular: kind.toLowerCase(),
+      kind,
+      namespaced: false,
+      verbs: ["create"],
+      shortNames: [],
+      categories: [],
+      subresources: [],
+    }),
+  ),
+};
