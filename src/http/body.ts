@@ -70,7 +70,10 @@ export async function readObject(request: Request): Promise<unknown> {
   if (type !== "" && !OBJECT_TYPES.includes(type)) throw new StatusError(unsupportedMediaType(OBJECT_TYPES));
   const text = await readText(request, MAX_WRITE_BYTES);
   if (text.trim() === "") throw new StatusError(badRequest("the body of the request is empty"));
-  if (type !== "application/yaml") return parseJsonBody(text);
+  return type === "application/yaml" ? parseYamlBody(text) : parseJsonBody(text);
+}
+
+function parseYamlBody(text: string): unknown {
   try {
     return parseYaml(text, { maxAliasCount: 0 });
   } catch (error) {
@@ -94,9 +97,12 @@ export async function readOptions(request: Request): Promise<Record<string, unkn
 }
 
 /** A patch and its kind. Strategic merge, kubectl's default, is refused as it is for every custom resource. */
-export async function readPatch(request: Request): Promise<{ type: string; patch: unknown }> {
+export async function readPatch(
+  request: Request,
+  accepted: string[] = ["application/json-patch+json", "application/merge-patch+json"],
+): Promise<{ type: string; patch: unknown }> {
   const type = mediaTypeOf(request);
-  const accepted = ["application/json-patch+json", "application/merge-patch+json"];
   if (!accepted.includes(type)) throw new StatusError(unsupportedMediaType(accepted));
-  return { type, patch: parseJsonBody(await readText(request, MAX_WRITE_BYTES)) };
+  const text = await readText(request, MAX_WRITE_BYTES);
+  return { type, patch: type.endsWith("+yaml") ? parseYamlBody(text) : parseJsonBody(text) };
 }

@@ -20,11 +20,11 @@ import {
   kindName,
   methodNotAllowed,
   noSuchPath,
-  notImplemented,
   type Status,
   StatusError,
   unwrap,
 } from "./status.ts";
+import { writeStatus } from "./status-writes.ts";
 import { about, type WriteRequest, type WriteTarget, write } from "./write-target.ts";
 
 const VERB: Record<string, Verb> = { POST: "create", PUT: "update", PATCH: "update", DELETE: "delete" };
@@ -48,15 +48,15 @@ export async function handleWrite(c: AppContext, place: Place, query: URLSearchP
   const kind = await resolveKind(c, place);
   const ledger = ledgerFor(c, place.namespace);
   const namespace = ledgerName(place.namespace);
-  if (target.subresource === "status" && method !== "POST" && method !== "DELETE") {
-    throw new StatusError(notImplemented(`writing ${kind.plural}/status is not served yet`));
-  }
+  const options = { c, kind, namespace, ledger, identity, query };
+  if (target.subresource === "status" && target.name !== undefined)
+    return await writeStatus({ ...options, dryRun: dryRunOf(query, kind) }, target.name, scope);
   if (target.subresource !== undefined) throw new StatusError(noSuchPath());
   if (kind.owner === "git" || kind.owner === "system") {
     const name = target.name ?? (method === "POST" ? await nameInBody(c) : undefined);
     throw new StatusError(methodNotAllowed(kindName(kind), await notOwnedByApi(ledger, kind, namespace, name, method)));
   }
-  const write: WriteTarget = { c, kind, namespace, ledger, identity, query, dryRun: dryRunOf(query, kind) };
+  const write: WriteTarget = { ...options, dryRun: dryRunOf(query, kind) };
   if (target.name === undefined) {
     if (method === "POST") return await create(write);
     throw new StatusError(

@@ -8,6 +8,7 @@ import type { AuthoredResource, Candidate, Condition, FieldError, Identity, Kind
 import type { StatusOutcome, StatusWrite } from "./status/types.ts";
 
 export type * from "./status/types.ts";
+export { statusOfConflict, statusOfRefusal } from "./status/wire.ts";
 
 /** The name of the ledger of cluster-scoped kinds. It is no DNS label, so no namespace can take it. */
 export const CLUSTER_LEDGER = "~cluster";

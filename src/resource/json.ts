@@ -30,6 +30,12 @@ export function numberAt(value: unknown, key: string): number | undefined {
   return typeof found === "number" ? found : undefined;
 }
 
+/** Whether mappings and lists nest deeper than so many levels; asks no deeper itself. */
+export function deeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => deeperThan(item, levels - 1));
+}
+
 const SHOWN_CHARACTERS = 64;
 
 /** A value as an error message shows it: short, and never a whole document. */

@@ -1,5 +1,5 @@
 /** Reads what a caller sent, in each of the six modes, as far as it can be judged without the stored object. */
-import { get, isObject, show } from "../../resource/json.ts";
+import { deeperThan, get, isObject, show } from "../../resource/json.ts";
 import type { KindDef, KindRegistry } from "../../resource/kind.ts";
 import type { FieldError, Json, JsonObject } from "../../resource/types.ts";
 import { type GivenCondition, isGeneration, readConditions, wrong } from "./conditions.ts";
@@ -60,12 +60,6 @@ export function readInput(input: StatusInput, about: About): ReadInput {
     case "product":
       return readFields(input.fields, "type");
   }
-}
-
-function deeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  return Object.values(value).some((item) => deeperThan(item, levels - 1));
 }
 
 const KNOWN = ["apiVersion", "kind", "metadata", "spec", "status", "body"];
