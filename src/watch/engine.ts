@@ -4,21 +4,20 @@ import { CatchUp, type CatchUpHost, type Ground, TURN_BYTES } from "./catchup.ts
 import { compileFilter, type Filter } from "./filter.ts";
 import { type Frame, framesOf, frameTarget } from "./frames.ts";
 import { NamedConnections, type NamedHost, type Sessions, SILENT_MS } from "./named.ts";
+import type { Renewed } from "./renew.ts";
 import { bookmark, end, type Live, standbyFrame, startFrame, type WatchSocket } from "./sending.ts";
 import { acknowledge, parseClientFrame, type SessionState } from "./session.ts";
 import type { FrameCache, WatchSource } from "./source.ts";
+import { type StatusFrameHost, StatusFrames, type StatusSession } from "./statusFrames.ts";
 
 /** A live watcher that its filter leaves this far behind gets an empty frame, so that it resumes from near the head. */
 export const BOOKMARK_RVS = 1_000;
 export const BOOKMARK_MS = 30_000;
 
-export interface EngineHost extends NamedHost, CatchUpHost {
+export interface EngineHost extends NamedHost, CatchUpHost, StatusFrameHost {
   sockets(): Iterable<WatchSocket>;
   /** Judges a token that came as a frame; the identity must be the same, and may still watch what it watches. */
-  renew(
-    state: SessionState,
-    token: string,
-  ): Promise<{ ok: true; exp: number; jti: string } | { ok: false; reason: string }>;
+  renew(state: SessionState, token: string): Promise<Renewed>;
 }
 
 /**
@@ -32,6 +31,7 @@ export class WatchEngine implements Sessions, Ground {
   readonly #faults: Faults;
   readonly #live = new Map<WatchSocket, Live>();
   readonly #catchUp: CatchUp;
+  readonly #statuses: StatusFrames<Live>;
   readonly named: NamedConnections;
   #listed = false;
   readonly counters = {
@@ -51,6 +51,7 @@ export class WatchEngine implements Sessions, Ground {
     this.#clock = clock;
     this.#faults = faults;
     this.named = new NamedConnections(host, this);
+    this.#statuses = new StatusFrames(host);
     this.#catchUp = new CatchUp(source, cache, host, clock, this);
   }
 
@@ -148,6 +149,7 @@ export class WatchEngine implements Sessions, Ground {
           });
           return;
         }
+        this.#statuses.acknowledged(live, frame.sent);
         this.#credited(live);
         return;
       case "done": {
@@ -159,24 +161,27 @@ export class WatchEngine implements Sessions, Ground {
         this.#host.hold(this.#renew(live, frame.token));
         return;
       case "status":
-        socket.send(
-          JSON.stringify({
-            id: frame.id,
-            refused: {
-              kind: "Status",
-              apiVersion: "v1",
-              status: "Failure",
-              code: 501,
-              reason: "NotImplemented",
-              message: "status writes over the socket are not available in this version",
-            },
-          }),
-        );
+        this.#host.hold(this.#statuses.receive(live, this.#statusSession(live), frame.id, frame.status, text.length));
         return;
       case "bad":
         this.finish(live, { why: "badFrame", message: frame.reason });
         return;
     }
+  }
+
+  #statusSession(live: Live): StatusSession {
+    return {
+      state: live.state,
+      send: (text) => {
+        if (this.isOpen(live)) live.socket.send(text);
+      },
+      ask: () => {
+        // Any other phase sends frames of its own, and a parked one has not acknowledged what it has.
+        if (live.state.phase !== "live" || live.state.parkedAt > 0 || !this.isOpen(live)) return;
+        bookmark(live, this.#clock(), this.#source.head());
+        live.socket.save(live.state);
+      },
+    };
   }
 
   #credited(live: Live): void {
@@ -194,6 +199,7 @@ export class WatchEngine implements Sessions, Ground {
     }
     live.state.exp = renewed.exp;
     live.state.jti = renewed.jti;
+    live.state.writes = renewed.writes;
     live.socket.save(live.state);
     this.#host.wake(renewed.exp * 1000);
   }

@@ -7,6 +7,7 @@ import { encodeOpen, OPEN_HEADER, type WatchOpen } from "./open.ts";
 import { encodingOf, isUpgrade } from "./refuse.ts";
 import type { Encoding } from "./session.ts";
 import { type ParameterError, type WatchParameters, watchParameters } from "./start.ts";
+import { statusGrants } from "./statusRequest.ts";
 
 export interface WatchRequest {
   request: Request;
@@ -105,6 +106,7 @@ function openOf(watch: WatchRequest, parameters: WatchParameters, enc: Encoding)
     expired: parameters.expired,
     watcher: parameters.watcher,
     timeoutMs: enc === "lines" ? 0 : (parameters.timeoutSeconds ?? 0) * 1000,
+    ...(enc === "frames" ? { writes: statusGrants(watch.identity.grants, watch.namespace) } : {}),
     sub: watch.identity.sub,
     jti: watch.identity.jti ?? "",
     exp: watch.identity.exp,

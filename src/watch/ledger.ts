@@ -17,6 +17,7 @@ import type { WatchSocket } from "./sending.ts";
 import { PLAIN_WINDOW, type SessionState } from "./session.ts";
 import { FrameCache } from "./source.ts";
 import { closeReason, type Ending, endingOf } from "./status.ts";
+import { answerStatus, refuseStatus } from "./statusRequest.ts";
 
 /** How long a watch from a future RV waits for it: silence would hide events, so then it is told. */
 const FUTURE_WAIT_MS = 3_000;
@@ -103,6 +104,18 @@ export class Ledger extends LedgerObject {
         isResumePoint: (rv) => store.endsTransaction(rv),
         pingedAt: (socket) => ctx.getWebSocketAutoResponseTimestamp(raw(socket))?.getTime() ?? 0,
         renew: (state, token) => renew(env, core, state, token, now()),
+        answerStatus: (state, input) =>
+          answerStatus(
+            {
+              namespace: core.namespace,
+              registry: core.kinds.registry(),
+              now: now(),
+              updateStatus: (write) => this.updateStatus(write),
+            },
+            state,
+            input,
+          ),
+        refuseStatus,
       },
       now,
       store.faults,

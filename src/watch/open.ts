@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/grants.ts";
 import type { KindKey } from "../resource/types.ts";
 import type { FilterSpec } from "./filter.ts";
 import type { Encoding, SessionState } from "./session.ts";
@@ -21,6 +22,8 @@ export interface WatchOpen {
   watcher: { name: string; standby: boolean } | null;
   /** Milliseconds after which the watch ends as planned; 0: never. */
   timeoutMs: number;
+  /** What the token grants on statuses here. Absent: nothing; null: more than a session can hold. */
+  writes?: Grant[] | null;
   sub: string;
   jti: string;
   exp: number;
@@ -62,6 +65,7 @@ export function beginSession(open: WatchOpen, head: number, kinds: KindKey[], no
     named: null,
     heardAt: now,
     until: open.timeoutMs === 0 ? 0 : now + open.timeoutMs,
+    writes: open.writes === undefined ? [] : open.writes,
     sub: open.sub,
     jti: open.jti,
     exp: open.exp,

@@ -1,3 +1,4 @@
+import type { Grant } from "../auth/grants.ts";
 import type { KindKey } from "../resource/types.ts";
 import type { FilterSpec } from "./filter.ts";
 
@@ -84,6 +85,8 @@ export interface SessionState {
   heardAt: number;
   /** A planned end, ms; 0: none. */
   until: number;
+  /** What the token grants on statuses in this ledger; null: more than fits here, so that none is written. */
+  writes: Grant[] | null;
   /** Who watches: for expiry (seconds since 1970; 0: never) and revocation. */
   sub: string;
   jti: string;
