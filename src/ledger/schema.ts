@@ -120,6 +120,17 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_by_at ON idempotency (at);
 `,
+  `
+CREATE INDEX files_by_identity ON files (repo, kind, name, branch);
+`,
+  `
+CREATE TABLE leases (
+  name TEXT NOT NULL PRIMARY KEY,
+  rv INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  json TEXT NOT NULL
+) WITHOUT ROWID;
+`,
 ];
 
 /** Brings an object's tables up to date. `meta` is made first: an object without it was never opened. */
@@ -160,4 +171,5 @@ export const NAMESPACE_TABLES: readonly string[] = [
   "recorded",
   "effects",
   "idempotency",
+  "leases",
 ];

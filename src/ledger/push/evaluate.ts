@@ -2,9 +2,10 @@ import { admit } from "../../admission/admit.ts";
 import type { Stage } from "../../admission/types.ts";
 import type { KindDef } from "../../resource/kind.ts";
 import type { Candidate, Condition, FieldError, Identity, Resource } from "../../resource/types.ts";
-import type { PushChunk, PushOp } from "../api.ts";
+import type { PushChunk, PushHeader, PushOp } from "../api.ts";
 import { decideBranch } from "../branches.ts";
 import { DEFINITION, type Kinds, REPOSITORY } from "../kinds.ts";
+import { first } from "../sql.ts";
 import type { Head, Store } from "../store.ts";
 import { ChunkState } from "./state.ts";
 
@@ -144,8 +145,12 @@ function judgeOp(
 
   // What the branch says now, against what is admitted: equal content joins, other content must have the right to change it.
   const same = op.op === "upsert" ? head !== undefined && head.meta.digest === op.candidate.digest : head === undefined;
-  if (moved === undefined) {
-    const holders = head ? head.meta.holders : store.tombstone(identity.kind, identity.name)?.meta.holders;
+  const resource = head && (JSON.parse(head.json) as Resource);
+  const failure = resource?.status?.admissionFailure;
+  if (moved === undefined && !(head === undefined && joinedAbsence(store, chunk.push, held.branch, identity))) {
+    const last = head ?? store.tombstone(identity.kind, identity.name);
+    // Another repository's branches say nothing about this one's, whatever they are called.
+    const holders = last?.meta.repo === repo ? last.meta.holders : undefined;
     const decision = decideBranch(holders, held.branch, same, (commit) => chunk.ancestry?.[commit]);
     if (decision.decision === "ask") {
       for (const commit of decision.commits) asked.add(commit);
@@ -161,7 +166,8 @@ function judgeOp(
         }),
       ]);
     }
-    if (decision.decision === "join" && head) return { does: "hold", identity, before: head, held };
+    const isMended = failure?.revision.startsWith(`${held.branch}@sha1:`);
+    if (decision.decision === "join" && head && !isMended) return { does: "hold", identity, before: head, held };
   }
 
   const decision = admit({
@@ -171,7 +177,7 @@ function judgeOp(
     stages: ["references"],
     registry: context.kinds.registry(),
     ...(op.op === "upsert" ? { candidate: op.candidate } : {}),
-    ...(head ? { oldObject: JSON.parse(head.json) as Resource } : {}),
+    ...(resource ? { oldObject: resource } : {}),
     state,
     commit: held.commit,
     ref: chunk.push.ref,
@@ -195,10 +201,9 @@ function judgeOp(
         message: `kind ${identity.kind} is not known in this namespace`,
       }),
     ]);
-  const failed = head !== undefined && (JSON.parse(head.json) as Resource).status?.admissionFailure !== undefined;
   const stays = head?.meta.path === op.path && head.meta.branch === held.branch;
   const adopted = head !== undefined && head.meta.repo !== repo;
-  if (head && same && !failed && !adopted && (stays || head.meta.branch !== held.branch))
+  if (head && same && failure === undefined && !adopted && (stays || head.meta.branch !== held.branch))
     return { does: "hold", identity, before: head, held };
   return {
     does: "put",
@@ -209,8 +214,18 @@ function judgeOp(
     path: op.path,
     held,
     repo,
-    joined: same,
+    joined: same && !adopted,
   };
+}
+
+/**
+ * Whether the branch, as this push found it, had no file of an identity that is not there: absence is a state that a
+ * branch joins like any other. A branch that is new was in no state at all.
+ */
+function joinedAbsence(store: Store, push: PushHeader, branch: string, { kind, name }: Identity): boolean {
+  if (push.old === null || push.old === push.new) return false;
+  const query = "SELECT 1 AS found FROM files WHERE repo = ? AND kind = ? AND name = ? AND branch = ?";
+  return first(store.storage.sql, query, push.repository.uid, kind, name, branch) === undefined;
 }
 
 function located(op: PushOp, error: FieldError): FieldError {

@@ -1,7 +1,7 @@
 import { mergeConditions } from "../../resource/conditions.ts";
 import type { Resource } from "../../resource/types.ts";
 import type { AppliedRef, GitState, IndexEntry, PushHeader, PushProgress, RepositoryStatusPatch } from "../api.ts";
-import type { HeadMeta } from "../entry.ts";
+import type { HeadMeta, TombstoneMeta } from "../entry.ts";
 import { type Kinds, REPOSITORY, selectableText } from "../kinds.ts";
 import { REPOSITORY_MANAGER, seconds } from "../object.ts";
 import { first } from "../sql.ts";
@@ -134,7 +134,10 @@ export function readIndex(
   return { entries, ...(end ? { next: end.path } : {}) };
 }
 
-/** What goes with a branch: identities whose admitted state no other branch holds, and who else has the identity. */
+/**
+ * What goes with a branch: identities whose admitted state no other branch holds, and who else has the identity. An
+ * absence is such a state where another branch still has what this one deleted.
+ */
 export function heldOnlyBy(
   store: Store,
   repo: string,
@@ -149,7 +152,14 @@ export function heldOnlyBy(
   const rows = store.storage.sql
     .exec<{ kind: string; name: string; meta: string }>(
       `SELECT kind, name, meta FROM heads
-        WHERE (kind, name) > (?1, ?2) AND json_extract(meta, '$.repo') = ?3 ORDER BY kind, name LIMIT ?4`,
+        WHERE (kind, name) > (?1, ?2) AND json_extract(meta, '$.repo') = ?3
+       UNION ALL
+       SELECT kind, name, meta FROM tombstones t
+        WHERE (kind, name) > (?1, ?2) AND json_extract(meta, '$.repo') = ?3
+          AND rv = (SELECT max(rv) FROM tombstones WHERE kind = t.kind AND name = t.name)
+          AND NOT EXISTS (SELECT 1 FROM heads WHERE kind = t.kind AND name = t.name)
+          AND EXISTS (SELECT 1 FROM files WHERE repo = ?3 AND kind = t.kind AND name = t.name)
+       ORDER BY kind, name LIMIT ?4`,
       afterKind,
       afterName,
       repo,
@@ -158,7 +168,7 @@ export function heldOnlyBy(
     .toArray();
   const held = [];
   for (const row of rows) {
-    const { holders } = JSON.parse(row.meta) as HeadMeta;
+    const { holders } = JSON.parse(row.meta) as HeadMeta | TombstoneMeta;
     const names = Object.keys(holders ?? {});
     if (names.length !== 1 || names[0] !== branch) continue;
     const others = store.storage.sql
