@@ -18,6 +18,8 @@ import {
 } from "./status.ts";
 import { GROUP, type KubeTarget } from "./target.ts";
 
+const GIT_EVENT = "GitEvent.events.gitstore.dev";
+
 /** A path with its namespace decided: the one in it, the `/clusters/{ns}` root's, or the field selector's. */
 export interface Place {
   target: KubeTarget;
@@ -89,6 +91,11 @@ export async function registryOf(env: Env, namespace: string): Promise<KindRegis
 
 const registries = new Map<string, KindRegistry>();
 const MAX_REGISTRIES = 50;
+
+/** A GitEvent is a log entry and a lease is all spec: neither has a status to write. */
+export function hasStatus(kind: KindDef): boolean {
+  return kind.key !== GIT_EVENT && kind.owner !== "client";
+}
 
 export function ledgerFor(c: AppContext, namespace: string | undefined): LedgerStub {
   return ledgerOf(c.env, ledgerName(namespace));

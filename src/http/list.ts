@@ -54,7 +54,7 @@ export async function listResponse(target: ListTarget, options: ListOptions): Pr
 
 /** Waits up to 3 s for a resourceVersion that is not there yet; then 504. */
 export async function reach(target: Pick<ListTarget, "ledger" | "namespace" | "kind">, rv: number): Promise<void> {
-  const result = await target.ledger.reached(rv);
+  const result = await target.ledger.reached(rv, target.kind.key);
   if (result.ok) return;
   throw new StatusError(
     statusOfLedgerError(result.error, { namespace: target.namespace, kind: kindName(target.kind) }),

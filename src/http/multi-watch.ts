@@ -24,11 +24,15 @@ export async function handleMultiKindWatch(c: AppContext): Promise<Response> {
   const identity = await authorize(c, first, ...others);
   if (cluster !== undefined && cluster !== namespace) throw new StatusError(namespaceNotFound(namespace));
   const kinds = core.every((kind) => kind !== undefined) ? core : await resolveAll(c, namespace, words);
-  const wrong = kinds.find((kind) => kind.scope === "Cluster");
-  if (wrong)
-    throw new StatusError(
-      badRequest(`kind: ${JSON.stringify(wrong.kind)} is cluster-scoped: watch it on its own path`),
-    );
+  // Leases are the clients' own, and in no log.
+  const wrong = kinds.find((kind) => kind.scope === "Cluster" || kind.owner === "client");
+  if (wrong) {
+    const why =
+      wrong.scope === "Cluster"
+        ? "is cluster-scoped: watch it on its own path"
+        : "has no place in the namespace's order: watch leases on their own path";
+    throw new StatusError(badRequest(`kind: ${JSON.stringify(wrong.kind)} ${why}`));
+  }
   c.executionCtx.waitUntil(registerSession(c.env, namespace, identity, Date.now()));
   return await openWatch({ request: c.req.raw, env: c.env, identity, namespace, kinds, query, strict: false });
 }

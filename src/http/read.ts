@@ -5,7 +5,7 @@ import type { KindDef } from "../resource/kind.ts";
 import { parseFieldSelector, parseLabelSelector, selectableFieldsOf } from "../resource/selectors.ts";
 import type { Resource } from "../resource/types.ts";
 import { type AppContext, authorize } from "./context.ts";
-import { equalityOf, ledgerFor, ledgerName, type Place, requireInCluster, resolveKind } from "./kinds.ts";
+import { equalityOf, hasStatus, ledgerFor, ledgerName, type Place, requireInCluster, resolveKind } from "./kinds.ts";
 import { listResponse, reach } from "./list.ts";
 import { type ListOptions, parseBoolean, parseListOptions, parseResourceVersion } from "./list-options.ts";
 import { formOf } from "./negotiate.ts";
@@ -148,6 +148,7 @@ async function getObject(c: AppContext, place: Place, query: URLSearchParams): P
     throw new StatusError(namespaceNotFound(name));
   }
   const definition = await resolveKind(c, place);
+  if (target.subresource === "status" && !hasStatus(definition)) throw new StatusError(noSuchPath());
   const namespace = ledgerName(place.namespace);
   const ledger = ledgerFor(c, place.namespace);
   const rv = parseResourceVersion(query.get("resourceVersion"));

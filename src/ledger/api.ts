@@ -243,8 +243,10 @@ export interface LedgerApi {
   /** The object as JSON text. */
   get(kind: KindKey, name: string): Promise<Result<string>>;
   list(request: ListRequest): Promise<Result<ListPage>>;
+  /** What a uid is of, among objects made since the last flush; older ones are in D1's index of uids. */
+  identify(uid: string): Promise<Result<Identity>>;
   /** Waits until the ledger has reached `rv`, at most 3 s; then FutureVersion. */
-  reached(rv: number): Promise<Result<HeadInfo>>;
+  reached(rv: number, kind?: KindKey): Promise<Result<HeadInfo>>;
   write(write: ApiWrite): Promise<Result<Written>>;
   /** The status subresource, for every kind: one write, one outcome, whatever the transport. */
   updateStatus(write: StatusWrite): Promise<StatusOutcome>;

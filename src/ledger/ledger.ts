@@ -27,6 +27,7 @@ import { type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
 import { cloudEvents } from "./gitevents.ts";
 import { GroupCommit } from "./group.ts";
+import { LEASE, type LeaseChange, Leases } from "./leases.ts";
 import type { Retention } from "./outbox.ts";
 import { applyChunk } from "./push/apply.ts";
 import { rejectedRecords } from "./push/records.ts";
@@ -58,6 +59,8 @@ export interface Watching {
   closed(socket: WebSocket): void;
   /** Broadcasts in the commit's own turn. */
   committed(entries: readonly Entry[]): void;
+  /** A lease changed, which is in no log: told in the same turn. */
+  leaseChanged(change: LeaseChange): void;
   /** Deadlines of sessions; returns the next one, ms. */
   tend(now: number): number | undefined;
   closeAll(who: { jti?: string; sub?: string } | "namespace"): number;
@@ -75,6 +78,7 @@ const RELEASE_BATCH = 500;
 export abstract class LedgerObject extends DurableObject<Env> implements LedgerApi {
   protected readonly store: Store;
   protected readonly core: LedgerCore;
+  protected readonly leases: Leases;
   protected readonly alarmClock: Alarm;
   protected readonly watching: Watching;
   readonly #group: GroupCommit;
@@ -89,6 +93,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     super(ctx, env);
     this.store = new Store(ctx.storage, () => this.now(), this.faults());
     this.core = new LedgerCore(this.store, this.window(), (bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
+    this.leases = new Leases(this.store, this.core.random);
     this.retention = retentionOf(env);
     this.alarmClock = new Alarm(ctx.storage);
     this.#opened = isOpened(ctx.storage);
@@ -171,19 +176,27 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async get(kind: string, name: string): Promise<Result<string>> {
-    return (await this.#ready()) ? this.core.get(kind, name) : NO_NAMESPACE;
+    if (!(await this.#ready())) return NO_NAMESPACE;
+    return kind === LEASE ? this.leases.get(name) : this.core.get(kind, name);
   }
 
   async list(request: ListRequest): Promise<Result<ListPage>> {
-    return (await this.#ready()) ? this.core.list(request) : NO_NAMESPACE;
+    const ready = await this.#ready();
+    if (ready && request.kind === LEASE) return this.leases.list(request, this.core.namespace);
+    return this.core.list(request);
   }
 
-  async reached(rv: number): Promise<Result<HeadInfo>> {
+  async identify(uid: string): Promise<Result<Identity>> {
+    return (await this.#ready()) ? this.core.identify(uid) : NO_NAMESPACE;
+  }
+
+  async reached(rv: number, kind?: string): Promise<Result<HeadInfo>> {
     if (!(await this.#ready())) return NO_NAMESPACE;
+    const counter = kind === LEASE ? this.leases : this.store;
     const until = this.now() + 3_000;
-    while (this.store.head < rv && this.now() < until) await scheduler.wait(50);
-    if (this.store.head >= rv) return this.core.headInfo();
-    return { ok: false, error: { code: "FutureVersion", requested: String(rv), current: String(this.store.head) } };
+    while (counter.head < rv && this.now() < until) await scheduler.wait(50);
+    if (counter.head >= rv) return this.core.headInfo();
+    return { ok: false, error: { code: "FutureVersion", requested: String(rv), current: String(counter.head) } };
   }
 
   async events(query: {
@@ -226,6 +239,11 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     if (!(await this.#ready())) return NO_NAMESPACE;
     const fenced = this.#fenced(write.watcher);
     if (fenced) return { ok: false, error: fenced };
+    if (write.kind === LEASE) {
+      const { result, change } = this.leases.write(write, this.core.namespace);
+      if (change) this.watching.leaseChanged(change);
+      return result;
+    }
     await this.#upkeep.verify();
     const written = await this.#group.run((tx) =>
       writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx),

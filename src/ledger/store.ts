@@ -188,6 +188,8 @@ export class Store {
   /** Forgets every object, event and position; the counter stays. */
   empty(): void {
     for (const table of NAMESPACE_TABLES) this.storage.sql.exec(`DELETE FROM ${table}`);
+    // Their deletions are told to nobody, so that nobody may go on from before.
+    for (const key of ["leaseFloor", "leaseRv"]) this.setMeta(key, this.number("leaseRv") + 1);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { admit } from "../admission/admit.ts";
 import type { KindDef } from "../resource/kind.ts";
 import { parseObject } from "../resource/parseObject.ts";
-import type { Resource } from "../resource/types.ts";
+import type { ObjectMeta, Resource } from "../resource/types.ts";
 import type { ApiWrite, LedgerError, Result, Written } from "./api.ts";
 import type { HeadMeta } from "./entry.ts";
 import { type Kinds, NAMESPACE, REPOSITORY, selectableText } from "./kinds.ts";
@@ -28,7 +28,7 @@ export function writeObject(write: ApiWrite, context: WriteContext, tx: Transact
   if (write.operation === "CREATE" && before)
     return refuse({ code: "AlreadyExists", kind: write.kind, name: write.name });
   if (write.operation !== "CREATE" && !before) return refuse({ code: "NotFound", kind: write.kind, name: write.name });
-  const conflict = before && violated(write, before);
+  const conflict = before && violated(write, (JSON.parse(before.json) as Resource).metadata);
   if (conflict) return refuse(conflict);
   if (write.operation === "DELETE")
     return before
@@ -53,10 +53,10 @@ function refuse<T>(error: LedgerError): Result<T> {
   return { ok: false, error };
 }
 
-function violated(write: ApiWrite, before: Head): LedgerError | undefined {
+/** Why a write's preconditions do not hold for the object that there is. */
+export function violated(write: ApiWrite, metadata: ObjectMeta): LedgerError | undefined {
   const { precondition } = write;
   if (!precondition) return undefined;
-  const { metadata } = JSON.parse(before.json) as Resource;
   const { kind, name } = write;
   if (precondition.uid !== undefined && precondition.uid !== metadata.uid) {
     return {

@@ -10,6 +10,7 @@ import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
 import { frameTarget } from "./frames.ts";
 import { tend } from "./housekeeping.ts";
+import { isLeaseWatch, LEASE_TAG, LeaseWatches } from "./leases.ts";
 import { beginSession, decodeOpen, OPEN_HEADER, type WatchOpen } from "./open.ts";
 import { protocolHeaders } from "./refuse.ts";
 import { renew } from "./renew.ts";
@@ -58,9 +59,18 @@ function wrap(socket: WebSocket): HibernatingSocket {
 /** The namespace's ledger with its watch: what `worker.ts` exports as the class behind `LEDGER`. */
 export class Ledger extends LedgerObject {
   protected override watch(): Watching {
-    const { ctx, env, core, store, alarmClock } = this;
+    const { ctx, env, core, store, leases, alarmClock } = this;
     // Any number of pings costs nothing: the runtime answers without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    const ofLeases = (socket: WebSocket): boolean => ctx.getTags(socket).includes(LEASE_TAG);
+    const leaseWatches = new LeaseWatches(
+      leases,
+      {
+        accept: (socket) => ctx.acceptWebSocket(socket, [LEASE_TAG]),
+        all: () => ctx.getWebSockets(LEASE_TAG),
+      },
+      () => core.namespace,
+    );
     const sockets = new WeakMap<WebSocket, WatchSocket>();
     const wrapped = (socket: WebSocket): WatchSocket => {
       let known = sockets.get(socket);
@@ -89,7 +99,11 @@ export class Ledger extends LedgerObject {
       source,
       new FrameCache(source),
       {
-        sockets: () => ctx.getWebSockets().map(wrapped),
+        sockets: () =>
+          ctx
+            .getWebSockets()
+            .filter((socket) => !ofLeases(socket))
+            .map(wrapped),
         yieldTurn: () => ctx.storage.sync(),
         hold: (promise) => ctx.waitUntil(promise),
         wake: (at) => alarmClock.wake(at),
@@ -131,6 +145,13 @@ export class Ledger extends LedgerObject {
         return new Response(null, { status: 101, webSocket: client, headers: protocolHeaders(open.enc) });
       };
       if (!core.serving) return refuse({ why: "gone", message: "no such namespace" });
+      if (isLeaseWatch(open)) {
+        const refusal = leaseWatches.open(open, server, now());
+        if (refusal) return refuse(refusal);
+        const due = leaseWatches.tend(now());
+        if (due !== undefined) alarmClock.wake(due);
+        return new Response(null, { status: 101, webSocket: client, headers: protocolHeaders(open.enc) });
+      }
       if (open.enc === "events" && open.start.from === "state" && stateBytes(open) > PLAIN_WINDOW)
         return new Response(null, { status: 413 });
       const rv =
@@ -198,7 +219,8 @@ export class Ledger extends LedgerObject {
         return accept(decodeOpen(header));
       },
       message(socket, text) {
-        if (typeof text === "string") engine.receive(wrapped(socket), text);
+        if (ofLeases(socket)) leaseWatches.received(socket, String(text));
+        else if (typeof text === "string") engine.receive(wrapped(socket), text);
         else {
           for (const live of engine.sessions()) {
             if (live.socket === wrapped(socket))
@@ -206,11 +228,17 @@ export class Ledger extends LedgerObject {
           }
         }
       },
-      closed: (socket) => engine.closed(wrapped(socket)),
+      closed(socket) {
+        if (!ofLeases(socket)) engine.closed(wrapped(socket));
+      },
       committed: (entries) => engine.committed(entries),
-      tend: (at) => tend(engine, at, store.head).at,
+      leaseChanged: (change) => leaseWatches.changed(change),
+      tend(at) {
+        const due = [tend(engine, at, store.head).at, leaseWatches.tend(at)].filter((time) => time !== undefined);
+        return due.length === 0 ? undefined : Math.min(...due);
+      },
       closeAll(who) {
-        let closed = 0;
+        let closed = leaseWatches.closeAll(who);
         for (const live of [...engine.sessions()]) {
           const { sub, jti } = live.state;
           if (
@@ -261,7 +289,7 @@ export class Ledger extends LedgerObject {
       fenced: (sub, name, epoch) => named.fenced(sub, name, epoch),
       forget: () => named.forgetUnused(),
       stats() {
-        let connected = 0;
+        let connected = leaseWatches.count;
         let parked = 0;
         for (const live of engine.sessions()) {
           connected += 1;

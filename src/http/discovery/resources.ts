@@ -1,7 +1,8 @@
 /** What is served of each kind, as discovery says it. */
 import type { KindDef } from "../../resource/kind.ts";
 import { ACCESS_REVIEWS } from "../access.ts";
-import { type GroupVersion, hasStatus } from "./shown.ts";
+import { hasStatus } from "../kinds.ts";
+import type { GroupVersion } from "./shown.ts";
 
 export interface Subresource {
   name: string;

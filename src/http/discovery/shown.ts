@@ -3,10 +3,8 @@ import { reaches } from "../../auth/grants.ts";
 import type { KindDef } from "../../resource/kind.ts";
 import { coreRegistry } from "../../resource/registry.ts";
 import { type AppContext, identify } from "../context.ts";
-import { registryOf } from "../kinds.ts";
+import { hasStatus, registryOf } from "../kinds.ts";
 import { forbidden, NAMESPACES, StatusError } from "../status.ts";
-
-const GIT_EVENT = "GitEvent.events.gitstore.dev";
 
 /**
  * The kinds that one of the caller's grants is about. At the root the core ones, for custom kinds belong to a
@@ -23,11 +21,6 @@ export async function shownKinds(c: AppContext, cluster: string | undefined): Pr
     throw new StatusError(forbidden(NAMESPACES, { sub: identity.sub, verb: "get", namespace: cluster, name: cluster }));
   }
   return (await registryOf(c.env, cluster)).all().filter(shown);
-}
-
-/** A GitEvent is a log entry and a lease is all spec: neither has a status to write. */
-export function hasStatus(kind: KindDef): boolean {
-  return kind.key !== GIT_EVENT && kind.owner !== "client";
 }
 
 export interface GroupVersion {

@@ -1,6 +1,6 @@
 /** The paths of one kind: what is served, and what is answered 405 because Git owns it. */
 import type { KindDef } from "../../resource/kind.ts";
-import { hasStatus } from "../discovery/shown.ts";
+import { hasStatus } from "../kinds.ts";
 import { answer, FAILURES, type Node, path, query, ref, STATUS } from "./parts.ts";
 import { groupVersionKind, schemaName } from "./schemas.ts";
 

@@ -1,6 +1,6 @@
 /** Schemas of objects: each kind's from its definition, and what all of them share. `kubectl explain` prints these. */
 import type { KindDef } from "../../resource/kind.ts";
-import { hasStatus } from "../discovery/shown.ts";
+import { hasStatus } from "../kinds.ts";
 import { type Node, ref } from "./parts.ts";
 
 export function schemaName(kind: KindDef): string {
