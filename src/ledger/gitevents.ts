@@ -1,6 +1,7 @@
 import { eventType } from "../resource/gitevent.ts";
-import { type FieldSelector, type LabelSelector, matchesFields, matchesLabels } from "../resource/selectors.ts";
-import { GIT_EVENT, LOGGED, type Selectable } from "./entry.ts";
+import type { FieldSelector, LabelSelector } from "../resource/selectors.ts";
+import { GIT_EVENT, LOGGED } from "./entry.ts";
+import { selects } from "./list.ts";
 import type { Store } from "./store.ts";
 import type { Window } from "./window.ts";
 
@@ -8,6 +9,11 @@ export interface KeptEvent {
   rv: number;
   json: string;
   sel: string;
+}
+
+/** A GitEvent's name is its RV in 20 digits, so that name order is RV order. */
+export function eventName(rv: number): string {
+  return String(rv).padStart(20, "0");
 }
 
 /** GitEvents in (after, upTo], oldest first: from D1 what left the tail, then the tail. Throws WindowUnavailable. */
@@ -64,7 +70,7 @@ export async function cloudEvents(
   }
 }
 
-/** GitEvents as a list: in name order, which is RV order, because an event's name is its RV in 20 digits. */
+/** GitEvents as a list: in name order, which is RV order. */
 export async function listEvents(
   store: Store,
   window: Window,
@@ -83,14 +89,7 @@ export async function listEvents(
     const page = await keptEvents(store, window, after, query.at, 500);
     for (const event of page) {
       after = event.rv;
-      const { l, f } = JSON.parse(event.sel) as Selectable;
-      if (query.label && !matchesLabels(query.label, l)) continue;
-      const name = String(event.rv).padStart(20, "0");
-      if (
-        query.field &&
-        !matchesFields(query.field, { ...f, "metadata.name": name, "metadata.namespace": query.namespace })
-      )
-        continue;
+      if (!selects(query, { name: eventName(event.rv), sel: event.sel })) continue;
       if (items.length === query.limit)
         return { items: items.map(({ json }) => json), next: String(items[items.length - 1]?.rv ?? 0) };
       items.push(event);

@@ -82,7 +82,11 @@ export function listAsOf(sql: Sql, query: AsOfQuery): { items: AsOfRow[]; next?:
   }
 }
 
-function selects(query: AsOfQuery, row: AsOfRow): boolean {
+/** Whether a version's name and selectable text match both selectors. */
+export function selects(
+  query: Pick<AsOfQuery, "label" | "field" | "namespace">,
+  row: Pick<AsOfRow, "name" | "sel">,
+): boolean {
   const { l, f } = JSON.parse(row.sel) as Selectable;
   if (query.label && !matchesLabels(query.label, l)) return false;
   return (

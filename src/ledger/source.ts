@@ -1,7 +1,7 @@
 import { type Became, compactRange } from "./compact.ts";
 import { CUTS, type Entry, GIT_EVENT, LOGGED } from "./entry.ts";
-import { type KeptEvent, keptEvents } from "./gitevents.ts";
-import { listAsOf } from "./list.ts";
+import { eventName, type KeptEvent, keptEvents } from "./gitevents.ts";
+import { listAsOf, selects } from "./list.ts";
 import { readSegment, readVersion, type Segment, wholeTransactions } from "./log.ts";
 import type { Hole, Store } from "./store.ts";
 import { type Window, type WindowRow, WindowUnavailable } from "./window.ts";
@@ -83,10 +83,10 @@ export class LedgerSource<F extends ReadFilter> {
     });
   }
 
-  #tailEvents(query: { at: number; after: string }): { items: { json: string }[]; next?: string } {
+  #tailEvents(query: { at: number; after: string; filter: F }): { items: { json: string }[]; next?: string } {
     const rows = this.#store.storage.sql
-      .exec<{ rv: number; json: string }>(
-        "SELECT rv, json FROM versions WHERE rv > ? AND rv <= ? AND type = ? ORDER BY rv LIMIT ?",
+      .exec<{ rv: number; json: string; sel: string }>(
+        "SELECT rv, json, sel FROM versions WHERE rv > ? AND rv <= ? AND type = ? ORDER BY rv LIMIT ?",
         Number(query.after),
         query.at,
         LOGGED,
@@ -94,12 +94,13 @@ export class LedgerSource<F extends ReadFilter> {
       )
       .toArray();
     const end = rows.length === EVENT_ROWS ? rows[rows.length - 1] : undefined;
-    return { items: rows, ...(end ? { next: String(end.rv) } : {}) };
+    return { items: this.#selected(rows, query.filter), ...(end ? { next: String(end.rv) } : {}) };
   }
 
   async oldEvents(query: {
     at: number;
     after: string;
+    filter: F;
   }): Promise<{ result: "page"; page: { items: { json: string }[]; next?: string } } | Unavailable> {
     let events: KeptEvent[];
     try {
@@ -108,7 +109,15 @@ export class LedgerSource<F extends ReadFilter> {
       return unavailable(error);
     }
     const end = events.length === EVENT_ROWS ? events[events.length - 1] : undefined;
-    return { result: "page", page: { items: events, ...(end ? { next: String(end.rv) } : {}) } };
+    return {
+      result: "page",
+      page: { items: this.#selected(events, query.filter), ...(end ? { next: String(end.rv) } : {}) },
+    };
+  }
+
+  #selected(events: readonly KeptEvent[], filter: F): KeptEvent[] {
+    const query = { label: filter.label ?? null, field: filter.field ?? null, namespace: this.#namespace() };
+    return events.filter(({ rv, sel }) => selects(query, { name: eventName(rv), sel }));
   }
 
   /** A stretch from D1. RVs are dense, so a hole at its start, and nothing else, means that it is no longer kept. */

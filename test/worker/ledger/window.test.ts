@@ -180,6 +180,26 @@ describe("resuming from D1", () => {
     await snapshot.untilRv(await headOf(ledger));
     expect(snapshot.events).toHaveLength(12);
   });
+
+  it("selects GitEvents by label and name in an initial state too, across the window and the tail", async () => {
+    const ledger = await newLedger();
+    const kinds = ["GitEvent.events.gitstore.dev"];
+    await push(ledger, { files: many(0, 3) });
+    await prune(ledger, 1);
+    await push(ledger, { files: many(3, 3) });
+    const head = await headOf(ledger);
+    const all = await watch(ledger, { start: { from: "state" }, kinds });
+    await all.untilRv(head);
+    const none = await watch(ledger, { start: { from: "state" }, kinds, label: "shop/section=even" });
+    await none.untilRv(head);
+    expect(none.events).toEqual([]);
+    for (const event of [all.events[0], all.events.at(-1)]) {
+      const name = event?.object.metadata.name ?? "";
+      const one = await watch(ledger, { start: { from: "state" }, kinds, field: `metadata.name=${name}` });
+      await one.untilRv(head);
+      expect(one.events).toEqual([event]);
+    }
+  });
 });
 
 describe("a commit under faults", () => {
