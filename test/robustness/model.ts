@@ -39,6 +39,7 @@ export class LogModel {
   readonly #byRv = new Map<number, Change>();
   readonly #before = new Map<number, Change>();
   readonly #byKey = new Map<string, Change[]>();
+  readonly #eventIds = new Map<string, number>();
   readonly #transactions = new Map<number, Range>();
 
   constructor(changes: readonly Change[], options: LogOptions = {}) {
@@ -146,7 +147,7 @@ export class LogModel {
       case "ADDED":
         return before ? `it is there since RV ${before.rv}` : undefined;
       case "LOGGED":
-        return newest ? `that event has RV ${newest.rv} already` : undefined;
+        return newest ? `that event has RV ${newest.rv} already` : this.#recordedTwice(change);
       case "MODIFIED":
         return before ? undefined : "there was nothing to modify";
       case "DELETED":
@@ -155,6 +156,15 @@ export class LogModel {
           ? undefined
           : "it does not carry the last object with the deletion's RV";
     }
+  }
+
+  /** A push that is applied twice would record its events twice: their ids are made of what they are about. */
+  #recordedTwice(change: Change): string | undefined {
+    const { id } = (change.object.spec ?? {}) as { id?: string };
+    if (id === undefined) return undefined;
+    const known = this.#eventIds.get(id);
+    this.#eventIds.set(id, change.rv);
+    return known === undefined ? undefined : `event ${id} was recorded at RV ${known} already`;
   }
 }
 

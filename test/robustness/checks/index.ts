@@ -5,6 +5,7 @@ import type { Violation } from "../violation.ts";
 import { ATOMIC, atomic } from "./atomic.ts";
 import { BOOKMARKABLE, bookmarkable } from "./bookmarkable.ts";
 import { CHAINED, chained } from "./chained.ts";
+import { CLOSES, closes } from "./closes.ts";
 import { CONSISTENT, consistent } from "./consistent.ts";
 import { DURABLE, durable } from "./durable.ts";
 import { FILTERABLE, filterable } from "./filterable.ts";
@@ -33,6 +34,7 @@ export const CHECKS: Readonly<Record<string, { sentence: string; check: Check }>
   monotonic: { sentence: MONOTONIC, check: monotonic },
   consistent: { sentence: CONSISTENT, check: consistent },
   chained: { sentence: CHAINED, check: chained },
+  closes: { sentence: CLOSES, check: closes },
 };
 
 export function checkAll(history: History, log: LogModel): Violation[] {

@@ -1,0 +1,35 @@
+/** The Worker under the fault campaign: the one of the worker tests, whose objects can also be killed and starved. */
+import type { Env } from "../../src/config.ts";
+import type { Faults } from "../../src/ledger/sql.ts";
+import type { Window } from "../../src/ledger/window.ts";
+import { Ledger as TestLedger } from "../worker/entry.ts";
+import { controlOf } from "./stage/control.ts";
+import { unreliable } from "./stage/d1.ts";
+
+export { RepositoryObject } from "../worker/entry.ts";
+
+export class Ledger extends TestLedger {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    Object.assign(this.retention, controlOf(ctx.id.name ?? "").retention);
+  }
+
+  protected override faults(): Faults {
+    const { ctx } = this;
+    const name = ctx.id.name ?? "";
+    return {
+      hit: (point) =>
+        controlOf(name).hit?.(point, {
+          now: () => ctx.abort(`killed at ${point}`),
+          afterSync: () => void ctx.storage.sync().then(() => ctx.abort(`killed after ${point}`)),
+        }),
+    };
+  }
+
+  protected override window(): Window {
+    const name = this.ctx.id.name ?? "";
+    return unreliable(super.window(), () => controlOf(name));
+  }
+}
+
+export { default } from "../worker/entry.ts";

@@ -1,0 +1,49 @@
+/** What a campaign does to one ledger. Objects run in the test's own isolate, so a map reaches them. */
+import type { Retention } from "../../../src/ledger/outbox.ts";
+import type { FaultPoint } from "../../../src/ledger/sql.ts";
+import type { Window } from "../../../src/ledger/window.ts";
+
+/** Ways to end an object where it stands. */
+export interface Doom {
+  /** At once: what this turn wrote is gone, and nothing of it was told. */
+  now(): void;
+  /** When this turn's writes are durable: they happened, and hardly anyone was told. */
+  afterSync(): void;
+}
+
+export type D1Mode =
+  | "well"
+  /** Takes a while, so that other things happen meanwhile. */
+  | "slow"
+  /** Answers with an error, at once. */
+  | "failing"
+  /** Does not answer in time. */
+  | "stalled"
+  /** Is given up on by its caller, and happens later all the same. */
+  | "late"
+  /** Happens, and its answer is lost. */
+  | "deaf";
+
+export interface Control {
+  /** Called at each named point; may throw, or doom the object. */
+  hit?: (point: FaultPoint, doom: Doom) => void;
+  d1: D1Mode;
+  /** Told of each D1 call that a mode spoiled. */
+  spoiled?: (mode: D1Mode) => void;
+  /** Calls that were given up on and are still to happen. */
+  late: ((window: Window) => Promise<unknown>)[];
+  retention: Partial<Retention>;
+  /** Before rows leave D1 for good: whoever needs the whole log saves them. */
+  beforePrune?: (floor: number) => Promise<void>;
+}
+
+const controls = new Map<string, Control>();
+
+export function controlOf(name: string): Control {
+  let found = controls.get(name);
+  if (!found) {
+    found = { d1: "well", late: [], retention: {} };
+    controls.set(name, found);
+  }
+  return found;
+}

@@ -1,0 +1,55 @@
+import type { Socket } from "./dial.ts";
+import { parseFrame } from "./parse.ts";
+import { multiWatch } from "./paths.ts";
+import { type Credit, RecordingWire, type Transport, type Wire, type WireOptions } from "./wire.ts";
+
+/** `gitstore.watch.v1`: frames, with credit by acknowledgement. */
+export const frames: Transport = {
+  name: "frames",
+  manyKinds: true,
+  async open(options: WireOptions): Promise<Wire> {
+    const { namespace, connection, window, dial } = options;
+    let path = multiWatch(namespace, connection.selection, connection.start, window);
+    if (connection.expired === "compact") path += "&expired=compact";
+    return new FramesWire(options, await dial.socket(path, ["gitstore.watch.v1"]));
+  },
+};
+
+class FramesWire extends RecordingWire {
+  readonly #socket: Socket;
+  #sent = 0;
+  #acked = 0;
+
+  constructor(options: WireOptions, socket: Socket) {
+    super(options);
+    this.#socket = socket;
+    socket.listen(
+      (text) => this.#take(text),
+      (code, reason) => this.ended(code, reason),
+    );
+  }
+
+  #take(text: string): void {
+    const more = this.took((order) => {
+      const record = parseFrame(text, order);
+      if (record.what === "frame") this.#sent = record.sent;
+      return record;
+    });
+    if (more && this.credit === "prompt") this.sip();
+  }
+
+  sip(): void {
+    if (!this.open || this.#sent === this.#acked) return;
+    this.#acked = this.#sent;
+    this.#socket.send(JSON.stringify({ ack: this.#sent }));
+  }
+
+  setCredit(credit: Credit): void {
+    this.credit = credit;
+    if (credit === "prompt") this.sip();
+  }
+
+  protected drop(): void {
+    this.#socket.close();
+  }
+}
