@@ -4,7 +4,18 @@ import { INITIAL_EVENTS_END } from "../client/recording.ts";
 import { type KubeObject, rvOf } from "../client/types.ts";
 import type { Watch } from "../client/watch.ts";
 import type { Case, Context } from "../types.ts";
-import { filler, inParallel, inTable, makeMany, nameOf, onEach, stateAt, stateText, toldOf } from "./support.ts";
+import {
+  filler,
+  inParallel,
+  inTable,
+  makeMany,
+  meanwhile,
+  nameOf,
+  onEach,
+  stateAt,
+  stateText,
+  toldOf,
+} from "./support.ts";
 
 const LINES = ["http", "plain"] as const;
 const WATCH_LIST = { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true };
@@ -100,7 +111,7 @@ const http: Case[] = inTable("Bookmarks and WatchList", [
       const query = { resourceVersion: start, allowWatchBookmarks: true };
       for (const timeoutSeconds of [1, 1, 2, 2, 3])
         watches.push(await t.open(namespace, { transport: "http", query: { ...query, timeoutSeconds } }));
-      const writing = inParallel(120, (index) => t.make(namespace, nameOf(index)));
+      const writing = meanwhile(inParallel(120, (index) => t.make(namespace, nameOf(index))));
       for (const watch of watches) await watch.untilEnd();
       await writing;
       const last = await t.make(namespace, "sentinel");
@@ -208,10 +219,12 @@ const watchList: Case[] = [
       run: async (t, transport) => {
         const namespace = await t.namespace();
         await makeMany(t, namespace, 20, () => ({ annotations: filler(10_000) }));
-        const writing = inParallel(60, async (index) => {
-          if (index % 2 === 0) await t.make(namespace, nameOf(index, "a-meanwhile"));
-          else await t.writer.update(namespace, nameOf(index % 20), { labels: { round: String(index) } });
-        });
+        const writing = meanwhile(
+          inParallel(60, async (index) => {
+            if (index % 2 === 0) await t.make(namespace, nameOf(index, "a-meanwhile"));
+            else await t.writer.update(namespace, nameOf(index % 20), { labels: { round: String(index) } });
+          }),
+        );
         const watch = await t.open(namespace, { transport, query: WATCH_LIST });
         await watch.until(() => annotated(watch).length > 0, "the annotated bookmark");
         const mark = Number(annotated(watch)[0]?.metadata.resourceVersion);

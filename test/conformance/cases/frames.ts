@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { rvOf } from "../client/types.ts";
 import { PROTOCOL } from "../client/watch.ts";
 import type { Case } from "../types.ts";
-import { assertCloses, filler, inTable, makeMany, namesOf, onEach, stateAt, stateText, toldOf } from "./support.ts";
+import {
+  assertCloses,
+  filler,
+  inTable,
+  makeMany,
+  meanwhile,
+  namesOf,
+  onEach,
+  stateAt,
+  stateText,
+  toldOf,
+} from "./support.ts";
 
 const FRAMES = ["frames", "multi"] as const;
 
@@ -94,7 +105,7 @@ const starts: Case[] = [
       run: async (t, transport) => {
         const namespace = await t.namespace();
         await makeMany(t, namespace, 10, () => ({ annotations: filler(100_000) }));
-        const writing = makeMany(t, namespace, 20, undefined, "a-meanwhile");
+        const writing = meanwhile(makeMany(t, namespace, 20, undefined, "a-meanwhile"));
         const watch = await t.open(namespace, { transport });
         await writing;
         await watch.until(() => watch.frames.some((frame) => frame.end), "the end of the snapshot");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { queryText } from "../client/api.ts";
 import { type KubeObject, rvOf } from "../client/types.ts";
 import type { Case, Context } from "../types.ts";
-import { assertNames, inTable, isTooLarge, makeMany, stateText } from "./support.ts";
+import { assertNames, inTable, isTooLarge, makeMany, meanwhile, stateText } from "./support.ts";
 
 interface History {
   namespace: string;
@@ -182,7 +182,7 @@ const lists = [
     "who lists and watches from the list's RV misses nothing and gets nothing twice",
     async (t) => {
       const namespace = await t.namespace();
-      const writing = makeMany(t, namespace, 60);
+      const writing = meanwhile(makeMany(t, namespace, 60));
       const state = new Map<string, KubeObject>();
       const list = await t.api.list(t.path(namespace));
       for (const item of list.items) state.set(item.metadata.name, item);

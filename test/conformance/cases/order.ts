@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type KubeObject, rvOf, told } from "../client/types.ts";
 import { TRANSPORTS } from "../client/watch.ts";
 import type { Case, Context } from "../types.ts";
-import { inParallel, inTable, makeMany, nameOf, onEach, stateText, toldOf } from "./support.ts";
+import { inParallel, inTable, makeMany, meanwhile, nameOf, onEach, stateText, toldOf } from "./support.ts";
 
 /** Creates, edits and deletes at random, several at a time. */
 async function churn(t: Context, namespace: string, rounds: number): Promise<void> {
@@ -98,7 +98,7 @@ const perTransport: Case[] = [
       const namespace = await t.namespace();
       const query = { resourceVersion: await t.head(namespace) };
       const early = await t.open(namespace, { transport, query });
-      const writing = churn(t, namespace, 24);
+      const writing = meanwhile(churn(t, namespace, 24));
       await early.untilEvents(10);
       const during = await t.open(namespace, { transport, query });
       await writing;
@@ -124,7 +124,7 @@ const perTransport: Case[] = [
     run: async (t, transport) => {
       const namespace = await t.namespace();
       await makeMany(t, namespace, 10);
-      const writing = churn(t, namespace, 24);
+      const writing = meanwhile(churn(t, namespace, 24));
       const watch = await t.open(namespace, { transport });
       await writing;
       const last = await t.make(namespace, "sentinel");
@@ -177,7 +177,7 @@ const perTransport: Case[] = [
       const seen: string[] = [];
       let from = start;
       let watch = await t.open(namespace, { transport, query: { resourceVersion: from } });
-      const writing = churn(t, namespace, 30);
+      const writing = meanwhile(churn(t, namespace, 30));
       for (let cut = 0; cut < 6; cut++) {
         await watch.untilEvents(3);
         watch.cut();
@@ -201,7 +201,7 @@ const perTransport: Case[] = [
     run: async (t, transport) => {
       const namespace = await t.namespace();
       const watch = await t.open(namespace, { transport, query: { resourceVersion: await t.head(namespace) } });
-      const writing = makeMany(t, namespace, 12);
+      const writing = meanwhile(makeMany(t, namespace, 12));
       for (let index = 0; index < 12; index++) {
         await watch.untilEvents(index + 1);
         const object = watch.events[index]?.object as KubeObject;

@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { queryText } from "../client/api.ts";
 import type { KubeList, KubeObject, Status } from "../client/types.ts";
 import type { Case, Context } from "../types.ts";
-import { assertNames, filler, inTable, MiB, makeMany, nameOf, namesOf, stateAt, stateText } from "./support.ts";
+import {
+  assertNames,
+  filler,
+  inTable,
+  MiB,
+  makeMany,
+  meanwhile,
+  nameOf,
+  namesOf,
+  stateAt,
+  stateText,
+} from "./support.ts";
 
 const ONE_PAGE_BYTES = 8 * MiB;
 
@@ -89,7 +100,7 @@ export const paging: Case[] = inTable("Paging", [
     async (t) => {
       const namespace = await t.namespace();
       await makeMany(t, namespace, 600);
-      const writing = makeMany(t, namespace, 60, undefined, "a-meanwhile");
+      const writing = meanwhile(makeMany(t, namespace, 60, undefined, "a-meanwhile"));
       const list = await t.api.list(t.path(namespace));
       await writing;
       assert.equal(list.metadata.continue ?? "", "", "it is whole");

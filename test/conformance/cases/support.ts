@@ -39,6 +39,12 @@ export async function makeMany(
 
 export const nameOf = (index: number, prefix = "object"): string => `${prefix}-${String(index).padStart(4, "0")}`;
 
+/** Work that goes on beside the case and is awaited later. A case that fails before that must not end the whole run. */
+export function meanwhile<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
+}
+
 /** Runs `count` jobs, 12 at a time; the results in the order of their numbers. */
 export async function inParallel<T>(count: number, job: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];

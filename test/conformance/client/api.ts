@@ -42,21 +42,35 @@ export class Api {
     this.#signal = signal;
   }
 
+  /**
+   * Each request has a connection of its own: one that is kept may be closed by the server just when it is used again,
+   * and a write that fails so cannot be repeated, because nobody knows whether it was done.
+   */
   headers(token: string | null | undefined): Record<string, string> {
     const used = token === undefined ? this.token : token;
-    return used === null ? {} : { authorization: `Bearer ${used}` };
+    return { connection: "close", ...(used === null ? {} : { authorization: `Bearer ${used}` }) };
   }
 
   async request(path: string, ask: Ask = {}): Promise<Answer> {
     const json = ask.body !== undefined && typeof ask.body !== "string";
-    const response = await fetch(`${this.server}${path}`, {
-      method: ask.method ?? (ask.body === undefined ? "GET" : "POST"),
-      headers: { ...this.headers(ask.token), ...(json ? { "content-type": "application/json" } : {}), ...ask.headers },
-      signal: this.#signal,
-      ...(ask.body === undefined ? {} : { body: json ? JSON.stringify(ask.body) : (ask.body as string) }),
-    });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parse(text) };
+    const method = ask.method ?? (ask.body === undefined ? "GET" : "POST");
+    try {
+      const response = await fetch(`${this.server}${path}`, {
+        method,
+        headers: {
+          ...this.headers(ask.token),
+          ...(json ? { "content-type": "application/json" } : {}),
+          ...ask.headers,
+        },
+        signal: this.#signal,
+        ...(ask.body === undefined ? {} : { body: json ? JSON.stringify(ask.body) : (ask.body as string) }),
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, text, body: parse(text) };
+    } catch (error) {
+      const why = this.#signal.aborted ? "no answer before the case's time was over" : "no answer";
+      throw new Error(`${method} ${path}: ${why}`, { cause: error });
+    }
   }
 
   /** The body of an answer that has to be a success. */

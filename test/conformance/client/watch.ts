@@ -64,14 +64,17 @@ export class Watch extends Recording {
     const target = `${opening.api.server}${pathOf(opening, options, transport)}${queryText(
       transport === "multi" ? { kind: kindWord(opening, options), ...query } : { watch: 1, ...query },
     )}`;
-    const headers = opening.api.headers(options.token);
+    const { connection = "", ...authorization } = opening.api.headers(options.token);
     if (transport === "http") {
       const controller = new AbortController();
       this.#leave = () => controller.abort();
-      this.opened = this.#openHttp(target, headers, controller.signal);
+      this.opened = this.#openHttp(target, { connection, ...authorization }, controller.signal);
     } else {
       const protocols = options.protocols ?? (transport === "plain" ? [] : [PROTOCOL]);
-      const socket = new WebSocket(target.replace(/^http/, "ws"), protocols, { headers, perMessageDeflate: false });
+      const socket = new WebSocket(target.replace(/^http/, "ws"), protocols, {
+        headers: authorization,
+        perMessageDeflate: false,
+      });
       this.#leave = () => socket.terminate();
       this.#say = (text) => socket.send(text);
       this.#close = () => socket.close(1000, "done");
