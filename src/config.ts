@@ -25,12 +25,18 @@ export function ledgerOf(env: Pick<Env, "LEDGER">, namespace: string): LedgerStu
  * begin anew there, and older cursors are expired, which `expired=compact` heals.
  */
 export function replayOf(env: Pick<Env, "REPLAY">, namespace: string): D1Database {
-  const bindings = env as Record<string, unknown>;
-  const databases = [env.REPLAY];
-  for (let i = 1; bindings[`REPLAY_${i}`] !== undefined; i++) databases.push(bindings[`REPLAY_${i}`] as D1Database);
+  const databases = replaysOf(env);
   let hash = 0x811c9dc5;
   for (let i = 0; i < namespace.length; i++) hash = Math.imul(hash ^ namespace.charCodeAt(i), 0x01000193) >>> 0;
   return databases[hash % databases.length] ?? env.REPLAY;
+}
+
+/** All of them: for look-ups that do not know the namespace. */
+export function replaysOf(env: Pick<Env, "REPLAY">): D1Database[] {
+  const bindings = env as Record<string, unknown>;
+  const databases = [env.REPLAY];
+  for (let i = 1; bindings[`REPLAY_${i}`] !== undefined; i++) databases.push(bindings[`REPLAY_${i}`] as D1Database);
+  return databases;
 }
 
 /** The stub of a repository's object. `/` is in no name, so no two repositories share one. */
@@ -104,6 +110,8 @@ const schema = z.object({
   /** http and private addresses as Git remotes: for `npm start` and tests. */
   ALLOW_PRIVATE_GIT: flag(false),
 
+  /** Introspection of the GraphQL schema, and GraphiQL at /graphql: for development. */
+  GRAPHQL_INTROSPECTION: flag(false),
   /** Lets a PATCH of a status without `resourceVersion` through, for clients that cannot send one. */
   STATUS_PATCH_UNCONDITIONAL: flag(false),
   WATCHERS_PER_LEDGER: integer(4_000, 1, 32_000),

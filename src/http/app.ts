@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { asyncApi } from "../git/taxonomy.ts";
+import { handleGraphql, handleSchema } from "../graphql/handler.ts";
 import { log } from "../telemetry/log.ts";
 import { continueTrace, formatTraceparent } from "../telemetry/trace.ts";
 import { handleAccessReview } from "./access.ts";
@@ -51,6 +52,9 @@ export function createApp(): Hono<AppEnv> {
 
   app.post("/webhooks/:ns/:repo", handleWebhook);
   app.post("/hooks/:ns/:repo/pre-receive", handlePreReceive);
+
+  app.all("/graphql", handleGraphql);
+  app.get("/graphql/schema.graphql", handleSchema);
 
   app.get("/events/:ns", handleEvents);
   app.get("/rejected/:ns", handleRejected);
@@ -141,6 +145,7 @@ function withHeader({ status, headers, webSocket }: Response, name: string, valu
 
 const AUDIENCES = new Set([
   "apis",
+  "graphql",
   "openapi",
   "clusters",
   "watch",

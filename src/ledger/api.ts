@@ -43,6 +43,8 @@ export interface ListRequest {
   at?: number;
   /** Names strictly greater. */
   after?: string;
+  /** Also where the namespace was deleted, while its data is kept: what there was at its end. */
+  ended?: boolean;
 }
 
 export interface ListPage {

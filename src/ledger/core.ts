@@ -1,8 +1,8 @@
 import { eventId } from "../resource/gitevent.ts";
 import { parseFieldSelector, parseLabelSelector } from "../resource/selectors.ts";
-import type { KindKey, Resource } from "../resource/types.ts";
+import type { Identity, KindKey, Resource } from "../resource/types.ts";
 import type { HeadInfo, LedgerError, ListPage, ListRequest, Result, StandaloneEvent } from "./api.ts";
-import { GIT_EVENT } from "./entry.ts";
+import { ADDED, GIT_EVENT } from "./entry.ts";
 import { listEvents } from "./gitevents.ts";
 import { Kinds } from "./kinds.ts";
 import { countAfter, listAsOf } from "./list.ts";
@@ -103,8 +103,23 @@ export class LedgerCore {
     return head ? { ok: true, value: head.json } : { ok: false, error: { code: "NotFound", kind, name } };
   }
 
-  async list(request: ListRequest): Promise<Result<ListPage>> {
+  identify(uid: string): Result<Identity> {
     if (!this.serving) return NO_NAMESPACE;
+    const row = first<Identity & Record<string, string>>(
+      this.store.storage.sql,
+      "SELECT kind, name FROM versions WHERE rv > ? AND type = ? AND json ->> '$.metadata.uid' = ? LIMIT 1",
+      this.store.flushed,
+      ADDED,
+      uid,
+    );
+    return row
+      ? { ok: true, value: { kind: row.kind, name: row.name } }
+      : { ok: false, error: { code: "NotFound", kind: "", name: uid } };
+  }
+
+  async list(request: ListRequest): Promise<Result<ListPage>> {
+    const ended = request.ended === true && this.#identity?.closed === true;
+    if (!this.serving && !ended) return NO_NAMESPACE;
     const at = request.at ?? this.store.head;
     if (at > this.store.head)
       return { ok: false, error: { code: "FutureVersion", requested: String(at), current: String(this.store.head) } };

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Env, ledgerOf, replayOf, repositoryOf } from "../config.ts";
+import type { Identity } from "../resource/types.ts";
 import { Alarm } from "./alarm.ts";
 import type {
   ApiWrite,

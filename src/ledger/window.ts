@@ -8,6 +8,12 @@ export const FLUSH_BYTES = 512 * 1024;
 /** Larger rows are bound one by one: quoted once more inside a JSON array they could pass D1's 2 MB. */
 export const DIRECT_ROW_BYTES = 256 * 1024;
 
+/** Which object a uid is of, for ids that do not say where it is. */
+const INDEX_MADE = `INSERT INTO uids SELECT json ->> '$.metadata.uid', ns, kind, name FROM events
+   WHERE ns = ?1 AND rv BETWEEN ?2 AND ?3 AND type = 1 ON CONFLICT DO NOTHING`;
+const FORGET_DELETED = `DELETE FROM uids WHERE uid IN
+   (SELECT json ->> '$.metadata.uid' FROM events WHERE ns = ?1 AND rv BETWEEN ?2 AND ?3 AND type = 3)`;
+
 /** Events dropped at once when a database is over its bound. */
 const ROOM_ROWS = 10_000;
 
@@ -116,6 +122,10 @@ export class D1Window implements Window {
         statements.push(this.#db.prepare(insert).bind(this.#ns, r.rv, r.before));
       }
     }
+    // A uid is made once and deleted once, so the order of the two does not matter, nor whether they come twice.
+    for (const change of [INDEX_MADE, FORGET_DELETED]) {
+      statements.push(this.#db.prepare(change).bind(this.#ns, first.rv, end.rv));
+    }
     for (const a of audit) {
       const insert = "INSERT INTO audit VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
       statements.push(this.#db.prepare(insert).bind(this.#ns, a.rv, a.at, a.type, a.json));
@@ -223,7 +233,7 @@ export class D1Window implements Window {
   }
 
   async drop(): Promise<void> {
-    const tables = ["events", "befores", "audit", "gauges"];
+    const tables = ["events", "befores", "audit", "gauges", "uids"];
     await this.#timed(
       this.#db.batch(tables.map((table) => this.#db.prepare(`DELETE FROM ${table} WHERE ns = ?`).bind(this.#ns))),
     );

@@ -10,6 +10,7 @@ export function freshVars(random: (bytes: number) => Buffer = randomBytes): Vars
     SEALING_KEY: random(32).toString("base64url"),
     // Git servers on http or on this machine: never set where others can register repositories.
     ALLOW_PRIVATE_GIT: "true",
+    GRAPHQL_INTROSPECTION: "true",
   };
 }
 

@@ -312,3 +312,35 @@ describe("the bounds of tail and window", () => {
     expect((await read())?.at).toBeGreaterThan(first?.at ?? 0);
   });
 });
+
+describe("the index of uids", () => {
+  const uidsIn = async (ns: string) =>
+    (
+      await bindings.REPLAY.prepare("SELECT uid, kind, name FROM uids WHERE ns = ? ORDER BY name").bind(ns).all<{
+        uid: string;
+        kind: string;
+        name: string;
+      }>()
+    ).results;
+  const uidOf = async (ledger: TestLedger, name: string) =>
+    (JSON.parse(await must(ledger.stub.get("Product.catalog.gitstore.dev", name))) as { metadata: { uid: string } })
+      .metadata.uid;
+
+  it("has what was flushed and is there, whatever its size, and forgets what was deleted; the ledger knows the rest", async () => {
+    const ledger = await newLedger();
+    const large = productText("large", "L").replace("---\n\n#", `---\n\n${"x".repeat(300_000)}\n#`);
+    await push(ledger, { files: { "small.md": productText("small", "S"), "large.md": large } });
+    const small = await uidOf(ledger, "small");
+    expect(await ledger.stub.identify(small)).toEqual({
+      ok: true,
+      value: { kind: "Product.catalog.gitstore.dev", name: "small" },
+    });
+    await runAlarm(ledger);
+    expect((await uidsIn(ledger.name)).map(({ name }) => name)).toEqual(["catalog", "large", "small"]);
+    expect((await uidsIn(ledger.name)).at(-1)?.uid).toBe(small);
+    expect(await ledger.stub.identify(small)).toMatchObject({ ok: false, error: { code: "NotFound" } });
+    await push(ledger, { deletes: { "small.md": { kind: "Product.catalog.gitstore.dev", name: "small" } } });
+    await runAlarm(ledger);
+    expect((await uidsIn(ledger.name)).map(({ name }) => name)).toEqual(["catalog", "large"]);
+  });
+});
