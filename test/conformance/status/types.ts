@@ -13,10 +13,10 @@ export interface TestCondition {
   message?: string;
 }
 
-export interface TestStatus {
+export interface TestStatus<Condition = TestCondition> {
   observedGeneration?: number;
   lastAppliedRevision?: string;
-  conditions?: TestCondition[];
+  conditions?: Condition[];
   resolved?: unknown;
   /** Fields that are the system's, or nobody's. */
   [key: string]: unknown;
@@ -36,7 +36,7 @@ export interface TestObject {
     [key: string]: unknown;
   };
   spec: Record<string, unknown>;
-  status: TestStatus & { conditions: Required<TestCondition>[] };
+  status: TestStatus<Required<TestCondition>> & { conditions: Required<TestCondition>[] };
   body?: string;
 }
 
@@ -62,6 +62,8 @@ export interface TestWrite {
   fieldManager?: string;
   idempotencyKey?: string;
   dryRun?: boolean;
+  /** The object as the writer read it, which a JSON patch is made from; absent: as it is now. */
+  read?: TestObject;
   /** Something that the transport cannot read as a write, in the place of the status. */
   malformed?: boolean;
 }
@@ -113,7 +115,6 @@ export type Trait =
 export interface StatusTransport {
   name: string;
   traits: ReadonlySet<Trait>;
-  /** `current`: the object as the writer last read it, which a JSON patch needs; read by the transport if absent. */
   write(writer: Writer, write: TestWrite): Promise<Answer>;
 }
 

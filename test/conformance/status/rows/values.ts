@@ -171,6 +171,7 @@ export const VALUES: Row[] = [
       const { resourceVersion } = made.metadata;
       const once = {
         name,
+        read: made,
         resourceVersion,
         idempotencyKey: `key-${name}`,
         status: { conditions: [condition("Ready")] },
