@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CASES } from "../conformance/cases/index.ts";
 import { runCases } from "../conformance/runner.ts";
@@ -64,7 +66,25 @@ describe("the conformance suite where the ledger keeps next to nothing, and D1 a
   );
 });
 
+/** The ids and `prefix*` of the table that README.md has. */
+function patterns(): string[] {
+  const text = readFileSync(join(import.meta.dirname, "../conformance/README.md"), "utf8");
+  const table = text.slice(text.indexOf("## Sentences and cases"), text.indexOf("## Not here"));
+  const rows = table.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| sentence"));
+  return rows.flatMap((row) => [...(row.split(" | ").at(-1) ?? "").matchAll(/`([^`]+)`/g)].map(([, id = ""]) => id));
+}
+
+const covers = (pattern: string, id: string): boolean =>
+  pattern.endsWith("*") ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
+
 describe("the list of cases", () => {
+  it("is traced in README.md: every case belongs to a sentence, and every pattern has a case", () => {
+    const known = patterns();
+    expect(CASES.map(({ id }) => id).filter((id) => !known.some((pattern) => covers(pattern, id)))).toEqual([]);
+    expect(known.filter((pattern) => !CASES.some(({ id }) => covers(pattern, id)))).toEqual([]);
+    expect(known.length).toBeGreaterThan(40);
+  });
+
   it("has no id twice", () => {
     expect(new Set(CASES.map(({ id }) => id)).size).toBe(CASES.length);
   });

@@ -3,6 +3,7 @@ import { bookmarks } from "./bookmarks.ts";
 import { closes } from "./closes.ts";
 import { flow } from "./flow.ts";
 import { frames } from "./frames.ts";
+import { leases } from "./leases.ts";
 import { listRows } from "./lists.ts";
 import { order } from "./order.ts";
 import { paging } from "./paging.ts";
@@ -18,6 +19,7 @@ import { watchers } from "./watchers.ts";
 export const CASES: readonly Case[] = [
   ...watchRows,
   ...order,
+  ...leases,
   ...listRows,
   ...paging,
   ...selectors,
