@@ -49,6 +49,11 @@ export function printable(text: string): string {
   }).join("");
 }
 
+/** Something to know beside what was asked for. */
+export function note(io: Io, text: string): void {
+  io.err(`${colour(io, "dim", "note:", "err")} ${printable(text)}\n`);
+}
+
 export function warn(io: Io, text: string): void {
   io.err(`${colour(io, "yellow", "warning:", "err")} ${printable(text)}\n`);
 }

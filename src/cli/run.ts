@@ -3,7 +3,9 @@ import { type Command, flag, helpOf, outputOf, readLine } from "./command.ts";
 import { events } from "./commands/events.ts";
 import { get } from "./commands/get.ts";
 import { hooksInstall } from "./commands/hooks.ts";
+import { kubeconfig } from "./commands/kubeconfig.ts";
 import { namespaceCreate, namespaceDelete } from "./commands/namespace.ts";
+import { proxy } from "./commands/proxy.ts";
 import { rejected } from "./commands/rejected.ts";
 import { repoAdd, repoList, repoRemove, repoRotateSecret, repoShow, repoSync } from "./commands/repo.ts";
 import { tokenCreate } from "./commands/token.ts";
@@ -29,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   watchers,
   events,
   rejected,
+  kubeconfig,
+  proxy,
 ];
 
 export async function run(args: string[], io: Io): Promise<ExitCode> {

@@ -34,7 +34,8 @@ export class Session {
     return this.#given() === undefined;
   }
 
-  async token(): Promise<string> {
+  /** The one that was given, or an administrator's made here, which holds so long. */
+  async token(ttlSeconds = LOCAL_TOKEN_SECONDS): Promise<string> {
     const given = this.#given();
     if (given !== undefined) return given;
     const vars = this.signingVars();
@@ -42,7 +43,7 @@ export class Session {
       role: "admin",
       namespaces: ["*"],
       sub: "user:local-admin",
-      ttlSeconds: LOCAL_TOKEN_SECONDS,
+      ttlSeconds,
     });
   }
 

@@ -84,7 +84,7 @@ export interface Ran {
 /** Runs a line in this process, with time that only counts. */
 export async function ctl(
   line: string[],
-  given: { env?: Io["env"]; cwd?: string; terminal?: boolean } = {},
+  given: { env?: Io["env"]; cwd?: string; terminal?: boolean; signal?: AbortSignal; onOut?: () => void } = {},
 ): Promise<Ran> {
   const ran: Ran = { code: -1, out: "", err: "", slept: [] };
   let now = Date.parse("2026-11-21T09:00:00Z");
@@ -93,13 +93,14 @@ export async function ctl(
     cwd: given.cwd ?? "/nowhere",
     out: (text) => {
       ran.out += text;
+      given.onOut?.();
     },
     err: (text) => {
       ran.err += text;
     },
     outIsTerminal: given.terminal ?? false,
     errIsTerminal: given.terminal ?? false,
-    signal: new AbortController().signal,
+    signal: given.signal ?? new AbortController().signal,
     now: () => now,
     sleep: async (ms) => {
       ran.slept.push(ms);
