@@ -3,6 +3,7 @@ import type { KindDef } from "../resource/kind.ts";
 import type { AdmissionFailure, Candidate, Condition, Resource, ResourceStatus } from "../resource/types.ts";
 import { uuidv7 } from "../resource/uuid.ts";
 import type { HeadMeta } from "./entry.ts";
+import { objectOf } from "./heads.ts";
 import type { Head } from "./store.ts";
 
 /** Owns the conditions that admission sets; a controller that owns a type keeps it through every push. */
@@ -25,7 +26,7 @@ export interface Making {
 /** The object that an admitted candidate gives. Identity and generation rules are those of resources.md's table. */
 export function makeObject(making: Making): { resource: Resource; owners: Record<string, string> } {
   const { candidate, kind, now } = making;
-  const old = making.before ? (JSON.parse(making.before.json) as Resource) : undefined;
+  const old = making.before && objectOf(making.before);
   const authored = candidate.resource;
   const specChanged = making.before !== undefined && making.before.meta.specDigest !== candidate.specDigest;
   const generation = (old?.metadata.generation ?? 0) + (old === undefined || specChanged ? 1 : 0);
@@ -88,9 +89,13 @@ export function withFailure(before: Head, failure: AdmissionFailure): Resource |
   return resource;
 }
 
-/** RFC 3339 in UTC with whole seconds, as Kubernetes writes times. */
+let lastSecond = { at: Number.NaN, text: "" };
+
+/** RFC 3339 in UTC with whole seconds, as Kubernetes writes times. The last is kept: a transaction has one time. */
 export function seconds(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const at = Math.floor(ms / 1000);
+  if (lastSecond.at !== at) lastSecond = { at, text: `${new Date(ms).toISOString().slice(0, 19)}Z` };
+  return lastSecond.text;
 }
 
 export function metaOf(

@@ -53,7 +53,9 @@ const NON_ASCII = /[^\x00-\x7f]/;
 export function asciiJson(value: unknown): string {
   const text = JSON.stringify(value) ?? "null";
   if (!NON_ASCII.test(text)) return text;
-  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const ascii = text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // V8 leaves the result in the two bytes a character that `text` needed; written and read once more it has one.
+  return JSON.parse(JSON.stringify(ascii)) as string;
 }
 
 /** Bytes of a string in UTF-8, without encoding it. A lone surrogate counts 3, as the encoder replaces it. */

@@ -94,10 +94,24 @@ export function selectableValues(kind: Pick<KindDef, "selectableFields">, resour
   return values;
 }
 
+const split = new Map<string, readonly string[]>();
+/** Far more than the kinds of any one namespace have; beyond it a path is split each time. */
+const SPLIT_PATHS = 1_000;
+
+/** Each write reads the same few paths of its object, twice. */
+function keysOf(path: string): readonly string[] {
+  let keys = split.get(path);
+  if (!keys) {
+    keys = path.split(".");
+    if (split.size < SPLIT_PATHS) split.set(path, keys);
+  }
+  return keys;
+}
+
 /** A scalar at a dotted path (`status.phase`) as the string that selectors compare. */
 export function readField(resource: Resource, path: string): string {
   let value: unknown = resource;
-  for (const key of path.split(".")) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  for (const key of keysOf(path)) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   const scalar = value as Json | undefined;
   return typeof scalar === "string" || typeof scalar === "number" || typeof scalar === "boolean" ? String(scalar) : "";
 }

@@ -1,6 +1,7 @@
 import { cycleThrough } from "../../admission/cycle.ts";
 import type { Candidate, Resource } from "../../resource/types.ts";
 import type { PushChunk, PushHeader, PushProgress, PushResult } from "../api.ts";
+import { objectOf } from "../heads.ts";
 import { CATEGORY, DEFINITION, type Kinds, REPOSITORY, selectableText, VARIANT } from "../kinds.ts";
 import { makeObject, metaOf, seconds, withFailure } from "../object.ts";
 import { first } from "../sql.ts";
@@ -17,7 +18,7 @@ import {
   type Outcome,
 } from "./evaluate.ts";
 import { PushEvents } from "./events.ts";
-import { dropBranch, recordFailure, updateIndex } from "./records.ts";
+import { dropBranch, Refusals, updateIndex } from "./records.ts";
 import { setApplied } from "./repository.ts";
 
 export interface PushContext {
@@ -25,6 +26,10 @@ export interface PushContext {
   kinds: Kinds;
   namespace: string;
   random: (bytes: number) => Uint8Array;
+}
+
+interface Applying extends PushContext {
+  refusals: Refusals;
 }
 
 /**
@@ -53,8 +58,9 @@ export function applyChunk(chunk: PushChunk, context: PushContext, tx: Transacti
   const events = new PushEvents({ tx, kinds, namespace, random: context.random }, push);
   if (chunk.seq === 0) events.begin(chunk);
   events.files(chunk, evaluation.outcomes);
-  const counts = write(evaluation, chunk, context, tx);
-  updateIndex(store, chunk);
+  const refusals = new Refusals(store, push.repository.uid);
+  const counts = write(evaluation, chunk, { ...context, refusals }, tx);
+  updateIndex(store, chunk, refusals);
   if (changesDefinitions(evaluation.outcomes)) kinds.forget();
 
   const admitted = (progress?.admitted ?? 0) + counts.admitted;
@@ -74,7 +80,7 @@ export function applyChunk(chunk: PushChunk, context: PushContext, tx: Transacti
 function write(
   evaluation: Evaluation,
   chunk: PushChunk,
-  context: PushContext,
+  context: Applying,
   tx: Transaction,
 ): { admitted: number; refused: number; unchanged: number } {
   const counts = { admitted: 0, refused: 0, unchanged: 0 };
@@ -84,18 +90,12 @@ function write(
       case "put":
         if (outcome.candidate.identity.kind === CATEGORY)
           parents.set(outcome.candidate.identity.name, oldParent(outcome.before));
-        put(outcome, chunk, context, tx);
+        put(outcome, context, tx);
         counts.admitted += 1;
         break;
       case "hold":
         hold(outcome, context.store);
-        context.store.storage.sql.exec(
-          "DELETE FROM rejected WHERE repo = ? AND branch = ? AND kind = ? AND name = ?",
-          chunk.push.repository.uid,
-          outcome.held.branch,
-          outcome.identity.kind,
-          outcome.identity.name,
-        );
+        context.refusals.dropOf(outcome.held.branch, outcome.identity);
         counts.unchanged += 1;
         break;
       case "delete":
@@ -117,7 +117,7 @@ function write(
 
 function oldParent(before: Head | undefined): string | undefined {
   if (!before) return undefined;
-  const spec = (JSON.parse(before.json) as Resource).spec as { parentRef?: { name?: string } };
+  const spec = objectOf(before).spec as { parentRef?: { name?: string } };
   return spec.parentRef?.name;
 }
 
@@ -125,12 +125,7 @@ function revisionOf(held: Held): string {
   return `${held.branch}@sha1:${held.commit}`;
 }
 
-function put(
-  outcome: Extract<Outcome, { does: "put" }>,
-  chunk: PushChunk,
-  context: PushContext,
-  tx: Transaction,
-): void {
+function put(outcome: Extract<Outcome, { does: "put" }>, context: Applying, tx: Transaction): void {
   const { store } = context;
   const { candidate, before, held } = outcome;
   const { identity } = candidate;
@@ -146,19 +141,11 @@ function put(
   });
   const holders = { ...(outcome.joined ? before?.meta.holders : {}), [held.branch]: held.commit };
   const meta = metaOf(candidate, owners, { repo: outcome.repo, path: outcome.path, branch: held.branch, holders });
-  const beforeSel = before ? selectableText(outcome.kind, JSON.parse(before.json) as Resource) : null;
+  const beforeSel = before ? selectableText(outcome.kind, objectOf(before)) : null;
   tx.put({ kind: identity.kind, resource, sel: selectableText(outcome.kind, resource), meta, before, beforeSel });
   indexSku(store, candidate);
-  const { uid } = chunk.push.repository;
-  const sql = store.storage.sql;
-  sql.exec(
-    "DELETE FROM rejected WHERE repo = ? AND branch = ? AND (path = ? OR (kind = ? AND name = ?))",
-    uid,
-    held.branch,
-    outcome.path,
-    identity.kind,
-    identity.name,
-  );
+  context.refusals.dropOf(held.branch, identity);
+  context.refusals.dropAt(held.branch, outcome.path);
   // A definition that changes must count for what follows it in the same chunk.
   if (identity.kind === DEFINITION) context.kinds.forget();
 }
@@ -184,7 +171,7 @@ function hold(outcome: Extract<Outcome, { does: "hold" }>, store: Store): void {
 function remove(
   outcome: Extract<Outcome, { does: "delete" }>,
   chunk: PushChunk,
-  context: PushContext,
+  context: Applying,
   tx: Transaction,
 ): void {
   const { store, kinds } = context;
@@ -213,7 +200,6 @@ function remove(
         repo: heir.repo,
         joined,
       },
-      chunk,
       context,
       tx,
     );
@@ -225,7 +211,7 @@ function remove(
     );
     return;
   }
-  const sel = selectableText(kind, JSON.parse(before.json) as Resource);
+  const sel = selectableText(kind, objectOf(before));
   const holders = held.commit ? { [held.branch]: held.commit } : undefined;
   tx.remove(identity.kind, identity.name, before, sel, {
     repo: chunk.push.repository.uid,
@@ -235,15 +221,10 @@ function remove(
   if (identity.kind === DEFINITION) kinds.forget();
 }
 
-function fail(
-  outcome: Extract<Outcome, { does: "fail" }>,
-  chunk: PushChunk,
-  context: PushContext,
-  tx: Transaction,
-): void {
+function fail(outcome: Extract<Outcome, { does: "fail" }>, chunk: PushChunk, context: Applying, tx: Transaction): void {
   const branch = branchOf(chunk);
   if (!outcome.before || !outcome.identity) {
-    recordFailure(context.store, chunk, branch, outcome, seconds(tx.now));
+    context.refusals.record(chunk, branch, outcome, seconds(tx.now));
     return;
   }
   const failure = {

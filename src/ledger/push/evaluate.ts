@@ -4,6 +4,7 @@ import type { KindDef } from "../../resource/kind.ts";
 import type { Candidate, Condition, FieldError, Identity, Resource } from "../../resource/types.ts";
 import type { PushChunk, PushHeader, PushOp } from "../api.ts";
 import { decideBranch } from "../branches.ts";
+import { Heads, objectOf } from "../heads.ts";
 import { DEFINITION, type Kinds, REPOSITORY } from "../kinds.ts";
 import { first } from "../sql.ts";
 import type { Head, Store } from "../store.ts";
@@ -79,7 +80,11 @@ export function evaluate(chunk: PushChunk, context: EvaluateContext): Evaluation
   }
   const evaluation: Evaluation = { outcomes: [], warnings: 0, policies: [], stages: ["parse", "schema", "references"] };
   const asked = new Set<string>();
-  for (const op of chunk.ops) evaluation.outcomes.push(judgeOp(op, chunk, context, state, evaluation, asked));
+  const identities = chunk.ops.flatMap((op) =>
+    op.op === "upsert" ? [op.candidate.identity] : op.op === "delete" ? [op.identity] : [],
+  );
+  const heads = new Heads(context.store.storage.sql, identities);
+  for (const op of chunk.ops) evaluation.outcomes.push(judgeOp(op, chunk, context, heads, state, evaluation, asked));
   if (asked.size > 0) throw new AncestryNeeded([...asked].sort());
   return evaluation;
 }
@@ -88,6 +93,7 @@ function judgeOp(
   op: PushOp,
   chunk: PushChunk,
   context: EvaluateContext,
+  heads: Heads,
   state: ChunkState,
   evaluation: Evaluation,
   asked: Set<string>,
@@ -108,7 +114,7 @@ function judgeOp(
     };
   }
   const identity = op.op === "upsert" ? op.candidate.identity : op.identity;
-  const head = store.find(identity.kind, identity.name);
+  const head = heads.get(identity);
   const owner = head?.meta.repo;
   const foreign = owner !== undefined && owner !== repo ? repositoryName(store, owner) : undefined;
   const moved = chunk.heldBy?.[op.path];
@@ -145,7 +151,7 @@ function judgeOp(
 
   // What the branch says now, against what is admitted: equal content joins, other content must have the right to change it.
   const same = op.op === "upsert" ? head !== undefined && head.meta.digest === op.candidate.digest : head === undefined;
-  const resource = head && (JSON.parse(head.json) as Resource);
+  const resource = head && objectOf(head);
   const failure = resource?.status?.admissionFailure;
   if (moved === undefined && !(head === undefined && joinedAbsence(store, chunk.push, held.branch, identity))) {
     const last = head ?? store.tombstone(identity.kind, identity.name);

@@ -1,3 +1,5 @@
+import { asciiJson } from "../../resource/canonical.ts";
+import type { Identity } from "../../resource/types.ts";
 import type { PushChunk, RejectedRecord } from "../api.ts";
 import type { HeadMeta } from "../entry.ts";
 import { first } from "../sql.ts";
@@ -5,54 +7,86 @@ import type { Store } from "../store.ts";
 import type { Outcome } from "./evaluate.ts";
 import { repositoryName } from "./evaluate.ts";
 
-/** A resource never admitted: kept for operators, invisible to everyone else, and without an RV. */
-export function recordFailure(
-  store: Store,
-  chunk: PushChunk,
-  branch: string,
-  outcome: Extract<Outcome, { does: "fail" }>,
-  at: string,
-): void {
-  store.storage.sql.exec(
-    "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    chunk.push.repository.uid,
-    branch,
-    outcome.path,
-    outcome.identity?.kind ?? null,
-    outcome.identity?.name ?? null,
-    chunk.push.peeled ?? "",
-    outcome.blob,
-    at,
-    outcome.stage,
-    JSON.stringify(outcome.errors),
-    // Kept whole only where it may be admitted later without another look at Git: another repository holds its identity.
-    outcome.candidate && outcome.errors.some((error) => error.reason === "DuplicateResource")
-      ? JSON.stringify(outcome.candidate)
-      : null,
-  );
+/**
+ * Resources of one repository that were never admitted: kept for operators, invisible to everyone else, and without an
+ * RV. Most repositories have none, so each file that is admitted must not cost a query that finds nothing.
+ */
+export class Refusals {
+  readonly #store: Store;
+  readonly #repo: string;
+  #any: boolean;
+
+  constructor(store: Store, repo: string) {
+    this.#store = store;
+    this.#repo = repo;
+    this.#any = first(store.storage.sql, "SELECT 1 AS found FROM rejected WHERE repo = ? LIMIT 1", repo) !== undefined;
+  }
+
+  record(chunk: PushChunk, branch: string, outcome: Extract<Outcome, { does: "fail" }>, at: string): void {
+    this.#any = true;
+    this.#store.storage.sql.exec(
+      "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      this.#repo,
+      branch,
+      outcome.path,
+      outcome.identity?.kind ?? null,
+      outcome.identity?.name ?? null,
+      chunk.push.peeled ?? "",
+      outcome.blob,
+      at,
+      outcome.stage,
+      JSON.stringify(outcome.errors),
+      // Kept whole only where it may be admitted later without another look at Git: another repository holds its identity.
+      outcome.candidate && outcome.errors.some((error) => error.reason === "DuplicateResource")
+        ? JSON.stringify(outcome.candidate)
+        : null,
+    );
+  }
+
+  dropAt(branch: string, path: string): void {
+    if (!this.#any) return;
+    const query = "DELETE FROM rejected WHERE repo = ? AND branch = ? AND path = ?";
+    this.#store.storage.sql.exec(query, this.#repo, branch, path);
+  }
+
+  dropOf(branch: string, { kind, name }: Identity): void {
+    if (!this.#any) return;
+    const query = "DELETE FROM rejected WHERE repo = ? AND branch = ? AND kind = ? AND name = ?";
+    this.#store.storage.sql.exec(query, this.#repo, branch, kind, name);
+  }
 }
 
+/** One parameter's bytes: a Durable Object takes 2 MB, and a path may be 4 KiB. */
+const INDEX_BYTES = 512 * 1024;
+
 /** What the branch now consists of; a path that is gone takes its rejected record along. */
-export function updateIndex(store: Store, chunk: PushChunk): void {
+export function updateIndex(store: Store, chunk: PushChunk, refusals: Refusals): void {
   const { sql } = store.storage;
   const { uid } = chunk.push.repository;
   const branch = chunk.push.ref.replace(/^refs\/heads\//, "");
-  for (const entry of chunk.index) {
-    if (entry.oid === null) {
-      sql.exec("DELETE FROM files WHERE repo = ? AND branch = ? AND path = ?", uid, branch, entry.path);
-      sql.exec("DELETE FROM rejected WHERE repo = ? AND branch = ? AND path = ?", uid, branch, entry.path);
-    } else {
-      sql.exec(
-        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-        uid,
-        branch,
-        entry.path,
-        entry.oid,
-        entry.identity?.kind ?? null,
-        entry.identity?.name ?? null,
-      );
+  let rows: string[] = [];
+  let bytes = 0;
+  const write = (): void => {
+    if (rows.length === 0) return;
+    const insert = `INSERT OR REPLACE INTO files
+      SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`;
+    sql.exec(insert, uid, branch, `[${rows.join(",")}]`);
+    rows = [];
+    bytes = 0;
+  };
+  for (const { path, oid, identity } of chunk.index) {
+    if (oid === null) {
+      write(); // in the chunk's order, should it name a path twice
+      sql.exec("DELETE FROM files WHERE repo = ? AND branch = ? AND path = ?", uid, branch, path);
+      refusals.dropAt(branch, path);
+      continue;
     }
+    const row = asciiJson([path, oid, identity?.kind ?? null, identity?.name ?? null]);
+    if (bytes + row.length > INDEX_BYTES) write();
+    rows.push(row);
+    bytes += row.length + 1;
   }
+  write();
 }
 
 /** A deleted branch: its index and its refusals go, and it holds nothing any more. */

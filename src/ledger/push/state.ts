@@ -13,6 +13,8 @@ export class ChunkState implements ResultingState {
   readonly #store: Store;
   readonly #upserts = new Map<string, Candidate>();
   readonly #deletes = new Set<string>();
+  /** What was asked already: a thousand products name the same few categories. Nothing is written while one judges. */
+  readonly #admitted = new Map<string, boolean>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -35,8 +37,15 @@ export class ChunkState implements ResultingState {
   }
 
   exists(identity: Identity): boolean {
-    if (this.#upserts.has(key(identity))) return true;
-    return !this.#deletes.has(key(identity)) && this.#store.has(identity.kind, identity.name);
+    const at = key(identity);
+    if (this.#upserts.has(at)) return true;
+    if (this.#deletes.has(at)) return false;
+    let admitted = this.#admitted.get(at);
+    if (admitted === undefined) {
+      admitted = this.#store.has(identity.kind, identity.name);
+      this.#admitted.set(at, admitted);
+    }
+    return admitted;
   }
 
   spec(identity: Identity): Resource["spec"] | undefined {

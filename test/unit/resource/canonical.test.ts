@@ -1,3 +1,4 @@
+import { serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { asciiJson, canonicalJson, digestOf, utf8Length } from "../../../src/resource/canonical.ts";
 import { accepted } from "./files.ts";
@@ -111,6 +112,14 @@ describe("ASCII JSON", () => {
 
   it("is plain JSON where there is nothing to escape", () => {
     expect(asciiJson({ a: 'b"\n' })).toBe('{"a":"b\\"\\n"}');
+  });
+
+  it("gives text of one byte a character, because frames are joined from it and sent to every watcher", () => {
+    // V8's own serialisation says which of its two representations a string has: `"` has one byte, `c` two.
+    const representation = (text: string) => String.fromCharCode(serialize(text)[2] ?? 0);
+    expect(representation(JSON.stringify({ a: "Größe ✓".repeat(20) }).padEnd(200))).not.toBe('"');
+    expect(representation(asciiJson({ a: "Größe ✓".repeat(20) }))).toBe('"');
+    expect(JSON.parse(asciiJson({ a: 'Größe ✓ "\\n"' }))).toEqual({ a: 'Größe ✓ "\\n"' });
   });
 });
 
