@@ -326,7 +326,7 @@ describe("a watch that is refused", () => {
     ["without a token", undefined, "/watch/v1/namespaces/anywhere", 401, 4401],
     ["by a token that may not", "stranger", "/watch/v1/namespaces/anywhere", 403, 4403],
     ["for a parameter", "admin", "/watch/v1/namespaces/NS?resourceVersion=x", 422, 4400],
-    ["for a kind there is not", "admin", "/watch/v1/namespaces/NS?kind=gadgets", 400, 4400],
+    ["for a kind there is not", "admin", "/watch/v1/namespaces/NS?kind=gadgets", 404, 4404],
     ["for a cluster-scoped kind", "admin", "/watch/v1/namespaces/NS?kind=Namespace", 400, 4400],
     ["for a path that is nothing", "admin", "/apis/acme.example/v1/namespaces/NS/gadgets?watch=1", 404, 4404],
   ])(

@@ -121,10 +121,15 @@ describe("a fetch", () => {
   });
 
   it("brings nothing, rather than the whole history, where the server does not know the commit we have", async () => {
-    const requests = server.requests.length;
-    const store = await remote().fetch({ wants: [second], haves: ["12".repeat(20)] });
+    // Counted where they are asked: the server notes a request when its connection is done, which may be later.
+    let requests = 0;
+    const counting: Fetch = (url, init) => {
+      requests += 1;
+      return fetch(url, init);
+    };
+    const store = await remote({ fetch: counting }).fetch({ wants: [second], haves: ["12".repeat(20)] });
     expect(store).toMatchObject({ size: 0, common: [] });
-    expect(server.requests.length - requests).toBeLessThanOrEqual(2);
+    expect(requests).toBeLessThanOrEqual(2);
   });
 
   it("brings an empty pack where the wanted is behind what we have", async () => {
