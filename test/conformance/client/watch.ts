@@ -22,6 +22,8 @@ export interface OpenOptions {
   /** Instead of the path that transport, kind and namespace give. */
   path?: string;
   token?: string | null;
+  /** Of an HTTP watch, beside its own. */
+  headers?: Record<string, string>;
   /** What a WebSocket offers, instead of what its transport does. */
   protocols?: string[];
   /** False: frames are not acknowledged but by `acknowledge`. */
@@ -68,7 +70,7 @@ export class Watch extends Recording {
     if (transport === "http") {
       const controller = new AbortController();
       this.#leave = () => controller.abort();
-      this.opened = this.#openHttp(target, { connection, ...authorization }, controller.signal);
+      this.opened = this.#openHttp(target, { connection, ...authorization, ...options.headers }, controller.signal);
     } else {
       const protocols = options.protocols ?? (transport === "plain" ? [] : [PROTOCOL]);
       const socket = new WebSocket(target.replace(/^http/, "ws"), protocols, {
