@@ -93,7 +93,7 @@ export class SmartHttp {
     }
   }
 
-  async #send(url: URL, init: RequestInit & { headers: Record<string, string> }): Promise<HttpAnswer> {
+  async #send(url: URL, init: Omit<RequestInit, "headers"> & { headers: Record<string, string> }): Promise<HttpAnswer> {
     const { timeoutMs, maxBytes } = this.#options;
     const headers: Record<string, string> = {
       ...init.headers,

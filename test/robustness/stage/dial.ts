@@ -13,7 +13,9 @@ export class WorkerDial implements Dial {
 
   async #fetch(path: string, headers: Record<string, string> = {}): Promise<Response> {
     const authorization = `Bearer ${await this.#token()}`;
-    return exports.default.fetch(new Request(`${ORIGIN}${path}`, { headers: { authorization, ...headers } }));
+    return (exports as unknown as { default: Fetcher }).default.fetch(
+      new Request(`${ORIGIN}${path}`, { headers: { authorization, ...headers } }),
+    );
   }
 
   async socket(path: string, protocols: readonly string[]): Promise<Socket> {
