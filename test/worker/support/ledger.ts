@@ -2,6 +2,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { type Env, ledgerOf } from "../../../src/config.ts";
 import type { LedgerStub, PushChunk, PushHeader, PushOp, PushResult } from "../../../src/ledger/api.ts";
+import type { KindRegistry } from "../../../src/resource/kind.ts";
 import { parseFile } from "../../../src/resource/parse.ts";
 import { coreRegistry } from "../../../src/resource/registry.ts";
 import type { Candidate } from "../../../src/resource/types.ts";
@@ -57,8 +58,8 @@ export function productText(name: string, title: string, extra = ""): string {
   return `---\napiVersion: catalog.gitstore.dev/v1beta1\nkind: Product\nmetadata:\n  name: ${name}\n  labels:\n    shop/section: ${title.length % 2 === 0 ? "even" : "odd"}\nspec:\n  title: ${JSON.stringify(title)}\n${extra}---\n\n# ${name}\n`;
 }
 
-export function candidateOf(path: string, text: string, namespace: string): Candidate {
-  const outcome = parseFile(path, text, { namespace, registry: coreRegistry });
+export function candidateOf(path: string, text: string, namespace: string, registry = coreRegistry): Candidate {
+  const outcome = parseFile(path, text, { namespace, registry });
   if (outcome.outcome !== "resource") throw new Error(`${path}: ${JSON.stringify(outcome)}`);
   return outcome.candidate;
 }
@@ -78,6 +79,8 @@ export interface TestPush {
   forced?: boolean;
   new?: string | null;
   chunkSize?: number;
+  /** With custom kinds of the test's own. */
+  registry?: KindRegistry;
   ancestry?: Record<string, boolean>;
   repository?: { uid: string; name: string };
 }
@@ -118,7 +121,7 @@ export function chunksOf(ledger: TestLedger, push: TestPush, header: PushHeader)
   const ops: PushOp[] = [];
   for (const [path, identity] of Object.entries(push.deletes ?? {})) ops.push({ op: "delete", path, identity });
   for (const [path, text] of Object.entries(push.files ?? {})) {
-    ops.push({ op: "upsert", path, blob: newOid(), candidate: candidateOf(path, text, ledger.name) });
+    ops.push({ op: "upsert", path, blob: newOid(), candidate: candidateOf(path, text, ledger.name, push.registry) });
   }
   ops.push(...(push.fails ?? []));
   const size = push.chunkSize ?? 1_000;
