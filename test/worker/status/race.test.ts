@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, expect, it } from "vitest";
+import { CATEGORY, GADGET } from "../../conformance/status/kinds.ts";
+import { race } from "../../conformance/status/race.ts";
+import type { StatusTransport } from "../../conformance/status/types.ts";
+import { REST_FORMS, type RestForm, rest } from "./rest.ts";
+import { socket } from "./socket.ts";
+import { WorkerWorld } from "./world.ts";
+
+/** 15 for each of the five, and 25 mixed: 100 in all. */
+const ROUNDS = 15;
+const MIXED_ROUNDS = 25;
+
+type Made = (world: WorkerWorld) => StatusTransport;
+const EACH: [string, Made][] = [
+  ...REST_FORMS.map((form: RestForm): [string, Made] => [form, (world) => rest(world, form)]),
+  ["socket", socket],
+];
+
+async function rounds(world: WorkerWorld, transports: StatusTransport[], count: number): Promise<void> {
+  const observation = await world.observe();
+  for (let round = 0; round < count; round++) await race(world, transports, `race-${round}`);
+  for (const [watch, events] of Object.entries(await observation.settle())) {
+    for (let round = 0; round < count; round++) {
+      const told = events.filter(({ name }) => name === `race-${round}`).map(({ type }) => type);
+      assert.deepEqual(told, ["ADDED", "MODIFIED"], `${watch}, round ${round}`);
+    }
+  }
+}
+
+describe("50 overlapping writers with one precondition: one wins, 49 get a conflict, and watchers see one MODIFIED", () => {
+  it.each(EACH)("over %s", { timeout: 60_000 }, async (_, made) => {
+    const world = await WorkerWorld.open(CATEGORY, made);
+    await rounds(world, [world.transport], ROUNDS);
+  });
+
+  it("over all of them mixed, for a custom kind", { timeout: 60_000 }, async () => {
+    const world = await WorkerWorld.open(GADGET, socket);
+    const transports = EACH.map(([, made]) => made(world));
+    expect(transports).toHaveLength(5);
+    await rounds(world, transports, MIXED_ROUNDS);
+  });
+});
