@@ -1,5 +1,6 @@
 /** Request bodies: read up to a limit, and of a known form. */
 import { parse as parseYaml } from "yaml";
+import { decodeProtobuf, PROTOBUF } from "./protobuf.ts";
 import { badRequest, StatusError, tooLarge, unsupportedMediaType } from "./status.ts";
 
 /** kube-apiserver's limit for a write. */
@@ -42,9 +43,14 @@ export function mediaTypeOf(request: Request): string {
   return (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
-async function readText(request: Request, limit: number): Promise<string> {
+async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const bytes = await readCapped(request, limit);
   if (!bytes) throw new StatusError(tooLarge(`Request entity too large: limit is ${limit}`));
+  return bytes;
+}
+
+async function readText(request: Request, limit: number): Promise<string> {
+  const bytes = await readBytes(request, limit);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
@@ -67,10 +73,18 @@ const OBJECT_TYPES = ["application/json", "application/yaml"];
 /** An object of the API. No content type counts as JSON, as kube-apiserver has it. */
 export async function readObject(request: Request): Promise<unknown> {
   const type = mediaTypeOf(request);
+  if (type === PROTOBUF) return await readProtobuf(request, OBJECT_TYPES);
   if (type !== "" && !OBJECT_TYPES.includes(type)) throw new StatusError(unsupportedMediaType(OBJECT_TYPES));
   const text = await readText(request, MAX_WRITE_BYTES);
   if (text.trim() === "") throw new StatusError(badRequest("the body of the request is empty"));
   return type === "application/yaml" ? parseYamlBody(text) : parseJsonBody(text);
+}
+
+/** Of the few kinds that have to be read so; for the others it is an unknown format. */
+async function readProtobuf(request: Request, accepted: string[]): Promise<Record<string, unknown>> {
+  const object = decodeProtobuf(await readBytes(request, MAX_WRITE_BYTES));
+  if (object) return object;
+  throw new StatusError(unsupportedMediaType(accepted));
 }
 
 function parseYamlBody(text: string): unknown {
@@ -85,6 +99,7 @@ function parseYamlBody(text: string): unknown {
 
 /** A JSON object that may be left out: options of a delete or of a subresource. */
 export async function readOptions(request: Request): Promise<Record<string, unknown>> {
+  if (mediaTypeOf(request) === PROTOBUF) return await readProtobuf(request, ["application/json"]);
   const text = await readText(request, MAX_WRITE_BYTES);
   if (text.trim() === "") return {};
   const type = mediaTypeOf(request);

@@ -3,6 +3,7 @@ import { ledgerOf } from "../../../src/config.ts";
 import { type Asked, ask, newNamespace, tokenFor, unique } from "../support/http.ts";
 import { bindings } from "../support/ledger.ts";
 import { LineStream } from "../support/lines.ts";
+import { bytes, envelope, int, text } from "../support/protobuf.ts";
 
 let admin: string;
 let namespace: string;
@@ -75,6 +76,35 @@ describe("a lease", () => {
     const made = await create(unique("lease"));
     await renew(made, 2);
     expect(await head()).toBe(before);
+  });
+
+  it("is written in protobuf too, which is what client-go sends", async () => {
+    const name = unique("lease");
+    const headers = {
+      "content-type": "application/vnd.kubernetes.protobuf",
+      accept: "application/vnd.kubernetes.protobuf,application/json",
+    };
+    const body = (holder: string, resourceVersion = "") => {
+      const metadata = [...text(1, name), ...text(3, namespace), ...text(6, resourceVersion)];
+      const time = bytes(4, [...int(1, 1_767_225_600), ...int(2, 5_000)]);
+      const spec = [...text(1, holder), ...int(2, 15), ...time];
+      return envelope("coordination.k8s.io/v1", "Lease", [...bytes(1, metadata), ...bytes(2, spec)]);
+    };
+    const made = await ask(admin, LEASES(), { method: "POST", headers, body: body("a") });
+    expect([made.status, made.headers.get("content-type")]).toEqual([201, "application/json"]);
+    expect(made.body.spec).toEqual({
+      holderIdentity: "a",
+      leaseDurationSeconds: 15,
+      renewTime: "2026-01-01T00:00:00.000005Z",
+    });
+    const path = `${LEASES()}/${name}`;
+    const taken = await ask(admin, path, { method: "PUT", headers, body: body("b", String(rvOf(made))) });
+    expect([taken.status, taken.body.spec.holderIdentity]).toEqual([200, "b"]);
+    expect((await ask(admin, path, { method: "PUT", headers, body: body("c", String(rvOf(made))) })).status).toBe(409);
+    const options = envelope("coordination.k8s.io/v1", "DeleteOptions", bytes(2, text(2, String(rvOf(made)))));
+    expect((await ask(admin, path, { method: "DELETE", headers, body: options })).status).toBe(409);
+    const pod = await ask(admin, LEASES(), { method: "POST", headers, body: envelope("v1", "Pod", []) });
+    expect([pod.status, pod.body.reason]).toEqual([415, "UnsupportedMediaType"]);
   });
 
   it("written again as it is does not change", async () => {

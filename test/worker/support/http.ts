@@ -23,7 +23,7 @@ export interface Asked {
 export interface Ask {
   method?: string;
   headers?: Record<string, string>;
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string, or bytes, are sent as they are, anything else as JSON. */
   body?: unknown;
   env?: Env;
 }
@@ -53,16 +53,20 @@ export async function ask(
     method,
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined || typeof body === "string" ? {} : { "content-type": "application/json" }),
+      ...(body === undefined || isRaw(body) ? {} : { "content-type": "application/json" }),
       ...headers,
     },
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
   });
   const response = await app.fetch(request, env, ctx);
   const streaming = response.status === 101 || path.includes("watch=1");
   const text = streaming ? "" : await response.text();
   if (!streaming) await waitOnExecutionContext(ctx);
   return { status: response.status, headers: response.headers, text, body: parse(text), webSocket: response.webSocket };
+}
+
+function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === "string" || body instanceof Uint8Array;
 }
 
 function parse(text: string): unknown {
