@@ -6,7 +6,13 @@ export default defineConfig({
     projects: [
       {
         // Many of them run real git; the limit is for what hangs, not for what is slow on a busy machine.
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         plugins: [
