@@ -7,7 +7,11 @@ import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const KIB = 1024;
-export const BUDGET = { raw: 1_100 * KIB, gzip: 275 * KIB };
+/**
+ * Ten percent above what there is. 932 and 234 KiB before GraphQL; graphql-js and graphql-yoga, unminified, brought it to
+ * 1,868 and 434. The platform takes 3 MiB compressed on its smallest plan.
+ */
+export const BUDGET = { raw: 2_050 * KIB, gzip: 480 * KIB };
 
 /** What is uploaded: everything but source maps and wrangler's note. */
 function uploaded(dir: string): Buffer[] {
