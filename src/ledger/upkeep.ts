@@ -130,7 +130,9 @@ export class Upkeep {
     }
     if (store.head > store.flushed) return this.#host.now() + FLUSH_AFTER_MS;
     // What is due to leave the tail by age is looked at again then, so that an idle ledger sleeps in between.
-    return store.head - store.floor > retention.tailEvents ? this.#host.now() + retention.tailMs : undefined;
+    // Not before the next pruning: with a short TAIL_MINUTES the alarm would run without end until then.
+    const again = Math.max(retention.tailMs, PRUNE_EVERY_MS);
+    return store.head - store.floor > retention.tailEvents ? this.#host.now() + again : undefined;
   }
 
   async #prune(): Promise<void> {

@@ -4,9 +4,13 @@ import { Ours } from "./ours.ts";
 import { machine } from "./report.ts";
 import { commits } from "./scenarios/commits.ts";
 import { fanOut } from "./scenarios/fanOut.ts";
+import { filtered } from "./scenarios/filtered.ts";
 import { gitPush } from "./scenarios/gitPush.ts";
+import { hibernating } from "./scenarios/hibernating.ts";
 import { resume } from "./scenarios/resume.ts";
 import { stalled } from "./scenarios/stalled.ts";
+import { storm } from "./scenarios/storm.ts";
+import { watchers } from "./scenarios/watchers.ts";
 import { now } from "./stats.ts";
 import { type System, startEtcd, startOurs } from "./systems.ts";
 
@@ -27,11 +31,31 @@ const SCENARIOS: Scenario[] = [
     title: "1,000 changed files in one push to 100 watchers",
     run: ({ ours, etcdUrl }) => fanOut(ours, etcdUrl),
   },
+  {
+    name: "watchers",
+    title: "50 commits/s of one object of 1 KB to 10, 100, 1,000 and 4,000 watchers, to the last socket",
+    run: ({ systems }) => watchers(systems),
+  },
+  {
+    name: "filtered",
+    title: "1,000 watchers that let 1 % through: delivery at 50 commits/s, then 64 writers at once",
+    run: ({ systems }) => filtered(systems),
+  },
+  {
+    name: "storm",
+    title: "Resume storms: all at once, 1,000 events late",
+    run: ({ ours, etcdUrl }) => storm(ours, etcdUrl),
+  },
   { name: "resume", title: "Resume of a watch 10,000 events late", run: ({ ours, etcdUrl }) => resume(ours, etcdUrl) },
   {
     name: "push",
     title: "git push of 1,000 files, end to end, over HTTP with the hooks",
     run: ({ ours }) => gitPush(ours),
+  },
+  {
+    name: "hibernating",
+    title: "1,000 hibernating watchers on one ledger, then 50 commits/s; the same with 10 that stopped reading",
+    run: ({ etcdUrl }) => hibernating(etcdUrl !== undefined),
   },
   {
     name: "stalled",

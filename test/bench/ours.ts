@@ -7,10 +7,14 @@ import type { ApiWrite, PushChunk, PushHeader, PushResult } from "../../src/ledg
 import { parseFile } from "../../src/resource/parse.ts";
 import { coreRegistry } from "../../src/resource/registry.ts";
 import { TestServer } from "../e2e/support/server.ts";
+import { inParallel, stamp } from "./stats.ts";
 import { Watcher } from "./watcher.ts";
 
 /** What an object of 1 KB has beside its padding. */
 const PADDING_BYTES = 600;
+
+/** Objects carry one of so many labels in turn. */
+export const SHARES = 100;
 
 export class Ours {
   readonly server: TestServer;
@@ -85,7 +89,9 @@ export class Ours {
 
   async createChannels(namespace: string, count: number): Promise<void> {
     const path = `/apis/release.gitstore.dev/v1beta1/namespaces/${namespace}/channels`;
-    for (let i = 0; i < count; i++) await this.#write(namespace, "POST", path, `c-${i}`);
+    await inParallel(count, 64, async (i) => {
+      await this.#write(namespace, "POST", path, `c-${i}`);
+    });
   }
 
   /** A PUT has to say which version it replaces, so each answer's is kept. */
@@ -115,6 +121,12 @@ export class Ours {
     const { refused } = (await this.call(namespace, { call: "writes", writes, width: 64 })) as { refused: number };
     if (refused > 0) throw new Error(`${refused} of ${count} writes were refused`);
     return performance.now() - began;
+  }
+
+  /** Whether the ledger has slept since it last sent an event: what it counts is counted anew then. */
+  async hasSlept(namespace: string): Promise<boolean> {
+    const { counters } = (await this.call(namespace, { call: "stats" })) as { counters: { eventsSent: number } };
+    return counters.eventsSent === 0;
   }
 
   /** One push of these files (at most 999) as one transaction, as a repository object applies it. @returns the RV after it */
@@ -162,7 +174,11 @@ export class Ours {
           else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer.slice(0, 300)}`));
         });
       });
-      sent.on("error", reject);
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        // The server closes a connection that was idle for 5 s, and a busy client may write to it before it hears.
+        if (sent.reusedSocket && error.code === "ECONNRESET") resolve(this.#must(method, path, text));
+        else reject(error);
+      });
       sent.end(text);
     });
   }
@@ -170,11 +186,17 @@ export class Ours {
 
 /** An object of about 1 KB that carries the time it was sent at; `unique` keeps two writes of a millisecond apart. */
 function channel(name: string, unique = "") {
+  const labels = { "bench/share": String(Number(name.slice("c-".length)) % SHARES) };
   const annotations = {
-    "bench/sent": `${performance.now().toFixed(3)}|`,
+    "bench/sent": `${stamp()}|`,
     "bench/pad": unique.padEnd(PADDING_BYTES, "x"),
   };
-  return { apiVersion: "release.gitstore.dev/v1beta1", kind: "Channel", metadata: { name, annotations }, spec: {} };
+  return {
+    apiVersion: "release.gitstore.dev/v1beta1",
+    kind: "Channel",
+    metadata: { name, labels, annotations },
+    spec: {},
+  };
 }
 
 function chunkOf(

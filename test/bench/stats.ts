@@ -17,6 +17,53 @@ export function latency(values: readonly number[]): Latency {
   return { p50: percentile(values, 0.5), p99: percentile(values, 0.99), count: values.length };
 }
 
+let stamped = 0;
+
+/** When something is sent, as text: no two of them are the same, so that what comes is told apart by it. */
+export function stamp(): string {
+  stamped = Math.max(now(), stamped + 0.001);
+  return stamped.toFixed(3);
+}
+
+/** How long until the last of those who watch has what was sent. */
+export class LastSockets {
+  /** ms from sending to the last socket, of everything that all have. */
+  readonly times: number[] = [];
+  readonly #watchers: number;
+  readonly #lacking = new Map<number, number>();
+
+  constructor(watchers: number) {
+    this.#watchers = watchers;
+  }
+
+  /** One of them has what was sent then. */
+  delivered(sentAt: number): void {
+    const lacking = (this.#lacking.get(sentAt) ?? this.#watchers) - 1;
+    if (lacking > 0) this.#lacking.set(sentAt, lacking);
+    else {
+      this.#lacking.delete(sentAt);
+      this.times.push(now() - sentAt);
+    }
+  }
+}
+
+/**
+ * Starts `work(i)` on a beat, whether or not the one before has ended: a server that falls behind must not slow down
+ * what it is measured by.
+ *
+ * @returns when all have ended
+ */
+export async function onBeat(perSecond: number, count: number, work: (i: number) => Promise<void>): Promise<void> {
+  const began = now();
+  const under: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    const wait = began + (i * 1_000) / perSecond - now();
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    under.push(work(i));
+  }
+  await Promise.all(under);
+}
+
 /** Runs `work(i)` for i = 0 … count-1, at most `width` at a time. */
 export async function inParallel(count: number, width: number, work: (i: number) => Promise<void>): Promise<void> {
   let next = 0;

@@ -1,11 +1,11 @@
 /** Both systems behind one interface, so that the same scenario drives each. */
 import { Etcd, EtcdClient } from "./etcd.ts";
-import { type Ours, processMb } from "./ours.ts";
-import { now } from "./stats.ts";
-import { sentAt } from "./watcher.ts";
+import { type Ours, processMb, SHARES } from "./ours.ts";
+import { stamp } from "./stats.ts";
+import { sentTimes } from "./watcher.ts";
 
-/** Objects that writes go to in turn: more than writers, so that no two write one at once. */
-const KEYS = 256;
+/** Objects that writes go to in turn: more than are under way at once, so that no two write one; as many a share. */
+const KEYS = 300;
 const VALUE_BYTES = 1_000;
 
 export interface Watch {
@@ -26,8 +26,14 @@ export interface System {
 export interface Space {
   /** Commits one object of about 1 KB, the i-th. @returns the revision after it */
   put(i: number): Promise<number>;
-  /** Watches from now, over a connection of its own. @param onDelivery is told when what just came was sent */
-  watch(onDelivery: (sentAtMs: number) => void): Promise<Watch>;
+  /**
+   * Watches from now, over a connection of its own.
+   *
+   * @param onDelivery is told when each object that just came was sent
+   * @param share only the objects whose number has this remainder by 100: by their label here, in etcd, which has no
+   *   selectors, by a prefix of their keys
+   */
+  watch(onDelivery: (sentAtMs: number) => void, share?: number): Promise<Watch>;
 }
 
 export async function startOurs(ours: Ours): Promise<System> {
@@ -40,12 +46,12 @@ export async function startOurs(ours: Ours): Promise<System> {
       await ours.createChannels(name, KEYS);
       return {
         put: (i) => ours.put(name, `c-${i % KEYS}`),
-        watch: (onDelivery) =>
+        watch: (onDelivery, share) =>
           ours.watch(name, {
             kinds: ["Channel"],
+            ...(share === undefined ? {} : { labelSelector: `bench/share=${share}` }),
             onFrame: (frame) => {
-              const sent = sentAt(frame);
-              if (sent !== undefined) onDelivery(sent);
+              for (const sent of sentTimes(frame)) onDelivery(sent);
             },
           }),
       };
@@ -65,10 +71,10 @@ export async function startEtcd(): Promise<System & { url: string }> {
       await etcd.stop();
     },
     space: async (name) => ({
-      put: (i) => writer.put(`/${name}/${i % KEYS}`, value()),
-      watch: async (onDelivery) => {
+      put: (i) => writer.put(`/${name}/${(i % KEYS) % SHARES}/${i % KEYS}`, value()),
+      watch: async (onDelivery, share) => {
         const client = new EtcdClient(etcd.url);
-        await client.watch(`/${name}/`, 0, (bytes) =>
+        await client.watch(`/${name}/${share === undefined ? "" : `${share}/`}`, 0, (bytes) =>
           onDelivery(Number(bytes.toString("latin1", 0, bytes.indexOf("|")))),
         );
         return client;
@@ -79,5 +85,5 @@ export async function startEtcd(): Promise<System & { url: string }> {
 
 /** As large as our object, with the time it was sent at. */
 export function value(): string {
-  return `${now().toFixed(3)}|`.padEnd(VALUE_BYTES, "x");
+  return `${stamp()}|`.padEnd(VALUE_BYTES, "x");
 }
