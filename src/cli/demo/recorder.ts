@@ -21,7 +21,8 @@ export class Recorder {
 
   /** @param from strictly after this RV */
   start(options: { server: string; token: string; namespace: string; from: number }): void {
-    const kinds = coreRegistry.all().filter((kind) => kind.scope === "Namespaced");
+    // Leases are clients' own and have no place in the namespace's order.
+    const kinds = coreRegistry.all().filter((kind) => kind.scope === "Namespaced" && kind.owner !== "client");
     const events = watch({
       server: options.server,
       token: options.token,
