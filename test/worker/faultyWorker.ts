@@ -1,0 +1,68 @@
+/** The Worker with a D1 that fails while a test says so: `POST /test/d1?failing=true`. */
+import type { Env } from "../../src/config.ts";
+import { Ledger as RealLedger } from "../../src/watch/ledger.ts";
+import worker from "../../src/worker.ts";
+
+export { RepositoryObject } from "../../src/git/repository.ts";
+
+/** One isolate runs the Worker and its objects, so that all of them see it. */
+let failing = false;
+
+const CALLS: ReadonlySet<string | symbol> = new Set(["all", "first", "run", "raw"]);
+const real = new WeakMap<object, D1PreparedStatement>();
+
+function statement(prepared: D1PreparedStatement): D1PreparedStatement {
+  const proxy = new Proxy(prepared, {
+    get(target, key) {
+      const value = Reflect.get(target, key) as (...args: unknown[]) => unknown;
+      if (key === "bind") return (...args: unknown[]) => statement(target.bind(...args));
+      if (!CALLS.has(key)) return value;
+      return (...args: unknown[]) => (failing ? fail() : value.apply(target, args));
+    },
+  });
+  real.set(proxy, prepared);
+  return proxy;
+}
+
+function fail(): Promise<never> {
+  return Promise.reject(new Error("D1_ERROR: Network connection lost."));
+}
+
+function unreliable(db: D1Database): D1Database {
+  return new Proxy(db, {
+    get(target, key) {
+      if (key === "prepare") return (query: string) => statement(target.prepare(query));
+      if (key !== "batch") return Reflect.get(target, key);
+      return (statements: D1PreparedStatement[]) =>
+        failing ? fail() : target.batch(statements.map((one) => real.get(one) ?? one));
+    },
+  });
+}
+
+const wrapped = new WeakMap<object, Env>();
+
+function withFaults(env: Env): Env {
+  let found = wrapped.get(env);
+  if (!found) {
+    found = { ...env, REPLAY: unreliable(env.REPLAY) };
+    wrapped.set(env, found);
+  }
+  return found;
+}
+
+export class Ledger extends RealLedger {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, withFaults(env));
+  }
+}
+
+export default {
+  async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+    const url = new URL(request.url);
+    if (url.pathname === "/test/d1") {
+      failing = url.searchParams.get("failing") === "true";
+      return Response.json({ failing });
+    }
+    return worker.fetch(request, withFaults(env), ctx);
+  },
+};
