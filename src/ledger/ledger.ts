@@ -260,10 +260,12 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
 
   async updateStatus(write: StatusWrite): Promise<StatusOutcome> {
     if (!(await this.#ready())) return { outcome: "refused", refusal: { code: "NoNamespace" } };
-    const fenced = this.#fenced(write.watcher);
-    if (fenced) return { outcome: "refused", refusal: fenced };
     await this.#upkeep.verify();
-    return await this.#group.run((tx) => writeStatus(write, this.#context(), tx));
+    return await this.#group.run((tx) => {
+      // In the transaction: a watcher may be taken over while its write waits for its group.
+      const fenced = this.#fenced(write.watcher);
+      return fenced ? { outcome: "refused", refusal: fenced } : writeStatus(write, this.#context(), tx);
+    });
   }
 
   async applyPush(chunk: PushChunk): Promise<PushResult> {

@@ -53,10 +53,13 @@ function fromFields(given: GivenFields, stored: Resource, isOwn: (type: string) 
   };
 }
 
-/** Fields of `metadata` that are not given are as they are stored. */
+/** Fields of `metadata` that are not given are as they are stored; an empty name is not given, as in Kubernetes. */
 function merged(stored: JsonObject, given: JsonObject): JsonObject {
-  return { ...stored, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)) };
+  const isGiven = ([key, value]: [string, Json]) => value !== null && !(value === "" && NAMES.includes(key));
+  return { ...stored, ...Object.fromEntries(Object.entries(given).filter(isGiven)) };
 }
+
+const NAMES = ["name", "namespace"];
 
 function withConditions(
   kept: readonly Condition[],

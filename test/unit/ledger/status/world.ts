@@ -1,5 +1,5 @@
 /** A ledger's store on node:sqlite, and the core behind each input mode as a transport of the status suite. */
-import type { StatusInput, StatusOutcome } from "../../../../src/ledger/api.ts";
+import type { StatusInput, StatusOutcome, StatusWrite } from "../../../../src/ledger/api.ts";
 import { Kinds, selectableText } from "../../../../src/ledger/kinds.ts";
 import { makeObject, metaOf } from "../../../../src/ledger/object.ts";
 import { migrate } from "../../../../src/ledger/schema.ts";
@@ -86,6 +86,10 @@ export class CoreWorld implements StatusWorld {
         tx,
       ),
     );
+  }
+
+  writeAs(tx: Transaction, request: StatusWrite): StatusOutcome {
+    return writeStatus(request, { store: this.store, kinds: this.kinds }, tx);
   }
 
   #write(mode: Mode, writer: Writer, write: TestWrite): Answer {
