@@ -77,6 +77,12 @@ describe.each(all)("%s", (path) => {
 });
 
 describe("the documentation", () => {
+  it("is where wrangler.toml says", () => {
+    const named = [...page("wrangler.toml").matchAll(/docs\/[\w./-]+\.md/g)].map(([name]) => name);
+    expect(named.length).toBeGreaterThan(0);
+    for (const name of named) expect(existsSync(join(ROOT, name)), name).toBe(true);
+  });
+
   it("has a page for every link of the README, and every page is reached from it", () => {
     const reached = new Set(["README.md"]);
     for (const path of reached) {
