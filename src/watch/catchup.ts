@@ -113,13 +113,26 @@ export class CatchUp {
     try {
       return this.#step(live);
     } catch (error) {
-      log("error", "a watch session failed and is closed", {
-        namespace: this.#source.namespace(),
-        error: String(error),
-      });
-      this.#ground.finish(live, { why: "failed", message: "the server failed; resume from the last resourceVersion" });
+      this.failed(live, error);
       return false;
     }
+  }
+
+  failed(live: Live, error: unknown): void {
+    log("error", "a watch session failed and is closed", {
+      namespace: this.#source.namespace(),
+      error: String(error),
+    });
+    this.#ground.finish(live, { why: "failed", message: "the server failed; resume from the last resourceVersion" });
+  }
+
+  /** What is read beside the pump fails the same way: a session that waits for it would wait for ever. */
+  #read(live: Live, reading: Promise<void>): void {
+    this.#host.hold(
+      reading.catch((error: unknown) => {
+        if (this.#ground.isOpen(live)) this.failed(live, error);
+      }),
+    );
   }
 
   /** One step of one session: a frame, a page, or a change of phase. False: it waits for something else to wake it. */
@@ -144,7 +157,7 @@ export class CatchUp {
     }
     if (state.pos < this.#source.floor()) {
       live.loading = true;
-      this.#host.hold(this.#fromWindow(live));
+      this.#read(live, this.#fromWindow(live));
       return false;
     }
     const frames = this.#cache.tail(state.pos, live.filter);
@@ -156,7 +169,7 @@ export class CatchUp {
     const { snap } = live.state;
     if (!page && snap && snap.kinds[snap.kind] === GIT_EVENT && Number(snap.after) < this.#source.floor()) {
       live.loading = true;
-      this.#host.hold(this.#oldEvents(live, snap));
+      this.#read(live, this.#oldEvents(live, snap));
       return false;
     }
     const outcome = sendSnapshotPage(live, this.#source, now, page);
@@ -172,6 +185,7 @@ export class CatchUp {
       return false;
     }
     if (outcome.result === "parked") {
+      live.socket.save(live.state);
       this.#ground.counters.parked += 1;
       this.#host.wake(now + PARKED_LOOK_MS);
     }
@@ -236,6 +250,7 @@ export class CatchUp {
     }
     const outcome = sendCompacted(live, { ...page, lost: losesEvents(live.filter) === "some" }, now, head);
     if (outcome === "parked") {
+      socket.save(state);
       this.#ground.counters.parked += 1;
       this.#host.wake(now + PARKED_LOOK_MS);
     }

@@ -79,6 +79,8 @@ export class WatchEngine implements Sessions, Ground {
     if (!state) return undefined;
     const live: Live = { socket, state, filter: this.#compile(state), loading: false };
     this.#live.set(socket, live);
+    // What was under way for it (a page of D1, a turn's rest) went with the memory, and nothing else would take it up.
+    if (state.phase !== "live" && state.phase !== "standby" && state.parkedAt === 0) this.#catchUp.queue(live);
     return live;
   }
 
@@ -229,20 +231,26 @@ export class WatchEngine implements Sessions, Ground {
     let budget = TURN_BYTES;
     for (const live of this.sessions()) {
       const { state } = live;
-      if (state.phase !== "live") continue;
-      if (budget <= 0 || state.parkedAt > 0) {
+      // One that a wake found catching up may have read these entries from the log already.
+      if (state.phase !== "live" || state.pos >= to.rv) continue;
+      // What is not at the commit's own start missed something: the log has it, in order.
+      if (budget <= 0 || state.parkedAt > 0 || state.pos !== from.rv - 1) {
         state.phase = "catchup";
         live.socket.save(state);
         if (state.parkedAt === 0) this.#catchUp.queue(live);
         continue;
       }
-      let frames = made.get(live.filter.key);
-      if (!frames) {
-        frames = framesOf(entries, live.filter, (entry) => this.#source.before(entry));
-        made.set(live.filter.key, frames);
+      try {
+        let frames = made.get(live.filter.key);
+        if (!frames) {
+          frames = framesOf(entries, live.filter, (entry) => this.#source.before(entry));
+          made.set(live.filter.key, frames);
+        }
+        budget -= this.#deliver(live, frames, to.rv, now);
+        this.#faults.hit("midBroadcast");
+      } catch (error) {
+        this.#catchUp.failed(live, error);
       }
-      budget -= this.#deliver(live, frames, to.rv, now);
-      this.#faults.hit("midBroadcast");
     }
   }
 
