@@ -4,7 +4,15 @@
  * clone, and every refusal is a tagged union: a class does not survive RPC, and a throw does not undo a write.
  */
 import type { Stage } from "../admission/types.ts";
-import type { AuthoredResource, Candidate, Condition, FieldError, Identity, KindKey } from "../resource/types.ts";
+import type {
+  AuthoredResource,
+  Candidate,
+  Condition,
+  FieldError,
+  Identity,
+  JsonObject,
+  KindKey,
+} from "../resource/types.ts";
 import type { StatusOutcome, StatusWrite } from "./status/types.ts";
 
 export type * from "./status/types.ts";
@@ -78,6 +86,8 @@ export interface ApiWrite {
   dryRun?: boolean;
   /** The named watcher's connection that this write belongs to (`GitStore-Watcher`); an older epoch is fenced. */
   watcher?: { subject: string; name: string; epoch: number };
+  /** Remembered 24 h per `actor`: the same key with the same request is answered as the first was, and not done again. */
+  idempotency?: { key: string; request: JsonObject };
 }
 
 export interface Written {
@@ -85,6 +95,8 @@ export interface Written {
   /** The object as JSON text; for DELETE the last one, with the deletion's RV. */
   object: string;
   changed: boolean;
+  /** Done before, under the same idempotency key: what follows a write must not follow this. */
+  replayed?: boolean;
 }
 
 // ---- Git in -------------------------------------------------------------------------------------------------------
@@ -250,6 +262,8 @@ export interface LedgerApi {
   /** Waits until the ledger has reached `rv`, at most 3 s; then FutureVersion. */
   reached(rv: number, kind?: KindKey): Promise<Result<HeadInfo>>;
   write(write: ApiWrite): Promise<Result<Written>>;
+  /** How a write under this key was answered; null: there was none. For what must be known before the write. */
+  recall(write: Pick<ApiWrite, "actor" | "idempotency">): Promise<Result<Written | null>>;
   /** The status subresource, for every kind: one write, one outcome, whatever the transport. */
   updateStatus(write: StatusWrite): Promise<StatusOutcome>;
   /** CloudEvents (the `spec` of GitEvents) as JSON texts, in RV order. */
@@ -331,6 +345,8 @@ export interface LedgerStats {
   named: WatcherInfo[];
   counters: Record<string, number>;
   alarmOverdueMs: number;
+  /** When this instance of the object was started, ms since 1970. */
+  startedAt: number;
 }
 
 /** A stub as the Worker sees it. `fetch` takes watch upgrades only (`watch/upgrade.ts`). */

@@ -24,6 +24,7 @@ import type {
 } from "./api.ts";
 import { CLUSTER_LEDGER } from "./api.ts";
 import { LedgerCore, NO_NAMESPACE } from "./core.ts";
+import { Counters } from "./counters.ts";
 import { type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
 import { cloudEvents } from "./gitevents.ts";
@@ -41,6 +42,7 @@ import {
   release,
   repositoryUid,
 } from "./push/repository.ts";
+import { recallWrite } from "./replay.ts";
 import { dropWindow, windowHead } from "./restore.ts";
 import { retentionOf } from "./retention.ts";
 import { isOpened, migrate } from "./schema.ts";
@@ -86,7 +88,8 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   /** Tests shorten it. */
   protected readonly retention: Retention;
   #opened: boolean;
-  /** Since this object was last started. */
+  readonly #counters: Counters;
+  readonly #startedAt: number;
   readonly #counted = { admitted: 0, refused: 0, unchanged: 0, foundByPoll: 0 };
   readonly #upkeep: Upkeep;
 
@@ -108,6 +111,12 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
       (entries) => this.#committed(entries),
     );
     this.watching = this.watch();
+    this.#startedAt = this.now();
+    this.#counters = new Counters(this.store, () => ({
+      ...this.watching.stats().counters,
+      ...this.#group.counters,
+      ...this.#counted,
+    }));
     this.#upkeep = new Upkeep(this.core, this.alarmClock, this.retention, {
       now: () => this.now(),
       yieldTurn: () => ctx.storage.sync(),
@@ -253,6 +262,13 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     return written;
   }
 
+  async recall(write: Pick<ApiWrite, "actor" | "idempotency">): Promise<Result<Written | null>> {
+    if (!(await this.#ready())) return NO_NAMESPACE;
+    const recalled = recallWrite(this.ctx.storage, write, this.now());
+    if (recalled.found === "refused") return { ok: false, error: recalled.error };
+    return { ok: true, value: recalled.found === "answer" ? recalled.written : null };
+  }
+
   #fenced(watcher: ApiWrite["watcher"]): { code: "Fenced"; message: string } | undefined {
     if (!watcher || !this.watching.fenced(watcher.subject, watcher.name, watcher.epoch)) return undefined;
     return { code: "Fenced", message: `watcher ${watcher.name}: epoch ${watcher.epoch} was taken over` };
@@ -377,6 +393,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     this.watching.closed(socket);
+    this.#counters.save();
     try {
       // The closing handshake is the object's to finish; 1005, 1006 and 1015 are never sent (RFC 6455 §7.4.1).
       socket.close([1005, 1006, 1015].includes(code) ? 1000 : code, "");
@@ -387,6 +404,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
 
   override async webSocketError(socket: WebSocket): Promise<void> {
     this.watching.closed(socket);
+    this.#counters.save();
   }
 
   async revoke(who: { jti?: string; sub?: string }): Promise<{ closed: number }> {
@@ -398,13 +416,10 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   #stats(): LedgerStats {
-    return ledgerStats(
-      this.core,
-      this.watching.stats(),
-      this.core.serving ? this.watching.watchers() : [],
-      { ...this.#group.counters, ...this.#counted },
-      this.alarmClock.overdue(this.now()),
-    );
+    const watchers = this.core.serving ? this.watching.watchers() : [];
+    const counters = this.#opened ? this.#counters.totals() : {};
+    const overdue = this.alarmClock.overdue(this.now());
+    return ledgerStats(this.core, this.watching.stats(), watchers, counters, overdue, this.#startedAt);
   }
 
   async watchers(): Promise<Result<WatcherInfo[]>> {
@@ -426,7 +441,9 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   override async alarm(): Promise<void> {
-    if (this.#opened) await this.#upkeep.run();
+    if (!this.#opened) return;
+    await this.#upkeep.run();
+    this.#counters.save();
   }
 
   protected targets(): EffectTargets {

@@ -5,10 +5,11 @@ import { first } from "./sql.ts";
 /** Gauges of one ledger. Sums over the tail are bounded by its size; nothing here is on a hot path. */
 export function ledgerStats(
   core: LedgerCore,
-  watch: { connected: number; parked: number; counters: Record<string, number> },
+  watch: { connected: number; parked: number },
   named: WatcherInfo[],
-  counted: Record<string, number>,
+  counters: Record<string, number>,
   alarmOverdueMs: number,
+  startedAt: number,
 ): LedgerStats {
   const { store } = core;
   const { sql } = store.storage;
@@ -32,7 +33,8 @@ export function ledgerStats(
     windowFloor: Math.min(store.windowFloor, store.floor),
     watchers: { connected: watch.connected, parked: watch.parked },
     named,
-    counters: { ...watch.counters, ...counted },
+    counters,
     alarmOverdueMs,
+    startedAt,
   };
 }

@@ -6,8 +6,10 @@ import type { ApiWrite, LedgerError, Result, Written } from "./api.ts";
 import type { HeadMeta } from "./entry.ts";
 import { type Kinds, NAMESPACE, REPOSITORY, selectableText } from "./kinds.ts";
 import { makeObject, metaOf, seconds } from "./object.ts";
+import { platformConditions } from "./platform.ts";
 import { repositoryName } from "./push/evaluate.ts";
 import { ChunkState } from "./push/state.ts";
+import { recallWrite, rememberWrite } from "./replay.ts";
 import type { Head, Store, Transaction } from "./store.ts";
 
 export interface WriteContext {
@@ -19,6 +21,16 @@ export interface WriteContext {
 
 /** An API-originated change: the same `admit()` a push goes through, with trigger `api`. */
 export function writeObject(write: ApiWrite, context: WriteContext, tx: Transaction): Result<Written> {
+  const { store } = context;
+  const recalled = recallWrite(store.storage, write, tx.now);
+  if (recalled.found === "refused") return refuse(recalled.error);
+  if (recalled.found === "answer") return { ok: true, value: recalled.written };
+  const result = writeNew(write, context, tx);
+  if (result.ok && !write.dryRun) rememberWrite(store.storage, write, result.value, tx.now);
+  return result;
+}
+
+function writeNew(write: ApiWrite, context: WriteContext, tx: Transaction): Result<Written> {
   const { store, kinds } = context;
   const kind = kinds.get(write.kind);
   if (!kind) return refuse({ code: "NotFound", kind: write.kind, name: write.name });
@@ -130,7 +142,7 @@ function put(
     namespace,
     candidate,
     before,
-    conditions: decision.conditions,
+    conditions: [...decision.conditions, ...platformConditions(kind, candidate.resource.spec)],
     now: tx.now,
     random: context.random,
   });
