@@ -39,7 +39,8 @@ export async function deleteNamespace(target: WriteTarget, request: WriteRequest
     throw new StatusError(conflict(NAMESPACES, name, `it has repositories (${named}${more}): ${how}`));
   }
   const deleted = unwrap(await write(target, request), about(target));
-  if (dryRun) return deleted;
+  // A namespace made again under the name since is none of an earlier request.
+  if (dryRun || deleted.replayed) return deleted;
   for (const repository of repositories) await forget(target, name, repository);
   const closed = await ledger.close();
   if (!closed.ok && closed.error.code !== "NoNamespace") {

@@ -57,7 +57,8 @@ export async function deleteRepository(target: WriteTarget, request: WriteReques
   }
   // The preconditions first: nothing may be let go for a request that is refused.
   const checked = unwrap(await write({ ...target, dryRun: true }, request), about(target));
-  if (dryRun) return checked;
+  // A repository made again under the name since is none of an earlier request.
+  if (dryRun || checked.replayed) return checked;
   for (let part = 0; part < MAX_RELEASE_PARTS; part += 1) {
     const released = await ledger.releaseRepository(name, policy);
     if (!released.ok && released.error.code === "NotFound") break;

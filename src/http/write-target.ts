@@ -17,7 +17,7 @@ export interface WriteTarget {
   dryRun: boolean;
 }
 
-export type WriteRequest = Pick<ApiWrite, "operation" | "name" | "resource" | "precondition">;
+export type WriteRequest = Pick<ApiWrite, "operation" | "name" | "resource" | "precondition" | "idempotency">;
 
 export async function write(
   { c, ledger, kind, identity, dryRun }: WriteTarget,

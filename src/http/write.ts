@@ -204,14 +204,25 @@ function authored({ kind, namespace }: WriteTarget, value: unknown, name?: strin
       badRequest("the namespace of the provided object does not match the namespace sent on the request"),
     );
   }
-  const body =
-    isObject(value) && name !== undefined && metadata.name === undefined
-      ? { ...value, metadata: { ...metadata, name } }
-      : value;
-  const parsed = parseObject(body, { namespace: within ?? "", registry: coreRegistry, expected: { kind } });
+  const parsed = parseObject(completed(value, kind, name), {
+    namespace: within ?? "",
+    registry: coreRegistry,
+    expected: { kind },
+  });
   if (parsed.candidate) return parsed.candidate.resource;
   const called = parsed.identity?.name ?? name ?? (typeof metadata.name === "string" ? metadata.name : "");
   throw new StatusError(invalid(kindName(kind), called, parsed.errors));
+}
+
+/** What the URL has said already may be left out, as typed clients do with kind, version and name. */
+function completed(value: unknown, kind: KindDef, name: string | undefined): unknown {
+  if (!isObject(value)) return value;
+  const { apiVersion = `${kind.group}/${kind.version}`, kind: ofKind = kind.kind, metadata } = value;
+  const named =
+    name !== undefined && (metadata === undefined || isObject(metadata)) && metadata?.name === undefined
+      ? { metadata: { ...metadata, name } }
+      : {};
+  return { ...value, apiVersion, kind: ofKind, ...named };
 }
 
 function preconditionOf(value: unknown): { uid?: string; resourceVersion?: string } {
