@@ -9,6 +9,7 @@ import type { GraphContext } from "./context.ts";
 import { badInput, failure, httpOf, tidiedResult } from "./errors.ts";
 import { MAX_BODY_BYTES } from "./limits.ts";
 import { schemaText } from "./schema/index.ts";
+import { serveSocket } from "./transport/socket.ts";
 import { yoga } from "./yoga.ts";
 
 /** Answers of HTTP itself, not of GraphQL: another method, another media type. */
@@ -17,6 +18,7 @@ const ABOUT_HTTP: ReadonlySet<number> = new Set([405, 406, 415]);
 export async function handleGraphql(c: AppContext): Promise<Response> {
   const request = c.req.raw;
   const requestId = c.get("requestId");
+  if (isUpgrade(request)) return serveSocket(c);
   if (isPage(c)) return await yoga().fetch(request, { env: c.env } as GraphContext);
   const verified = await authenticate(request, c.env, Date.now());
   c.set("verified", verified);
@@ -44,7 +46,7 @@ export async function handleGraphql(c: AppContext): Promise<Response> {
 
 /** GraphiQL, which needs no token to be looked at. */
 function isPage(c: AppContext): boolean {
-  const html = c.req.method === "GET" && !isUpgrade(c.req.raw) && (c.req.header("accept") ?? "").includes("text/html");
+  const html = c.req.method === "GET" && (c.req.header("accept") ?? "").includes("text/html");
   return html && requireConfig(c.env).GRAPHQL_INTROSPECTION;
 }
 

@@ -13,7 +13,7 @@ import { log } from "../telemetry/log.ts";
 import { executableSchema } from "./build.ts";
 import type { GraphContext } from "./context.ts";
 import { BoundedCache } from "./documents.ts";
-import { httpOf, tidiedResult } from "./errors.ts";
+import { badInput, httpOf, tidiedResult } from "./errors.ts";
 import { checkCost, checkDocument, MAX_TOKENS } from "./limits.ts";
 
 export const PATH = "/graphql";
@@ -55,7 +55,7 @@ function isDevelopment(context: object): boolean {
 
 const limits: Plugin<GraphContext> = {
   onParse({ setParseFn }) {
-    setParseFn((source: string, options: object) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
+    setParseFn((source: string, options: object) => parseWithin(source, options));
     return ({ result, replaceParseResult }) => {
       if (!result || result instanceof Error) return;
       const over = checkDocument(result);
@@ -74,6 +74,16 @@ const limits: Plugin<GraphContext> = {
     if (over) setResultAndStopExecution({ errors: [over] });
   },
 };
+
+/** Both walk a document by recursion: a tower of brackets ends them before any limit does. */
+function parseWithin(source: string, options: object): DocumentNode {
+  try {
+    return parse(source, { ...options, maxTokens: MAX_TOKENS });
+  } catch (error) {
+    if (error instanceof RangeError) throw badInput("the document nests too deeply to be read");
+    throw error;
+  }
+}
 
 interface Executed {
   errors?: readonly GraphQLError[];

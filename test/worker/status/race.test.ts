@@ -3,18 +3,20 @@ import { describe, expect, it } from "vitest";
 import { CATEGORY, GADGET } from "../../conformance/status/kinds.ts";
 import { race } from "../../conformance/status/race.ts";
 import type { StatusTransport } from "../../conformance/status/types.ts";
+import { graphql } from "./graphql.ts";
 import { REST_FORMS, type RestForm, rest } from "./rest.ts";
 import { socket } from "./socket.ts";
 import { WorkerWorld } from "./world.ts";
 
-/** 15 for each of the five, and 25 mixed: 100 in all. */
-const ROUNDS = 15;
-const MIXED_ROUNDS = 25;
+/** 13 for each of the six, and 22 mixed: 100 in all. */
+const ROUNDS = 13;
+const MIXED_ROUNDS = 22;
 
 type Made = (world: WorkerWorld) => StatusTransport;
 const EACH: [string, Made][] = [
   ...REST_FORMS.map((form: RestForm): [string, Made] => [form, (world) => rest(world, form)]),
   ["socket", socket],
+  ["GraphQL", graphql],
 ];
 
 async function rounds(world: WorkerWorld, transports: StatusTransport[], count: number): Promise<void> {
@@ -37,7 +39,7 @@ describe("50 overlapping writers with one precondition: one wins, 49 get a confl
   it("over all of them mixed, for a custom kind", { timeout: 60_000 }, async () => {
     const world = await WorkerWorld.open(GADGET, socket);
     const transports = EACH.map(([, made]) => made(world));
-    expect(transports).toHaveLength(5);
+    expect(transports).toHaveLength(6);
     await rounds(world, transports, MIXED_ROUNDS);
   });
 });
