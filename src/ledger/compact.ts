@@ -31,15 +31,24 @@ SELECT p.rv, p.kind, p.name, p.sel, p.json
   JOIN versions p ON p.rv = c.prev
  WHERE c.prev > ?1 AND c.prev <= ?2 ORDER BY p.rv LIMIT ?3`;
 
-const GONE = "SELECT rv, kind, name, uid FROM tombstones WHERE rv > ?1 AND rv <= ?2 ORDER BY rv LIMIT ?3";
+// The newest deletion of each name: one that is deleted and made again over and over would else cost every round of it.
+const GONE = `
+SELECT rv, kind, name, uid FROM tombstones t
+ WHERE rv > ?1 AND rv <= ?4 AND NOT EXISTS
+       (SELECT 1 FROM tombstones n WHERE n.kind = t.kind AND n.name = t.name AND n.rv > t.rv AND n.rv <= ?2)
+ ORDER BY rv LIMIT ?3`;
 
 /**
  * What the range (after, to] comes to, as of `to`, in RV order: at most `limit`. The cost is what changed, not the
  * catalogue. `to` must be in the tail (or be the head).
  */
 export function compactRange(sql: Sql, after: number, to: number, limit: number): { changes: Became[]; done: boolean } {
-  const so = [HEADS, REPLACED].flatMap((query) => sql.exec<SoRow>(query, after, to, limit).toArray());
-  const gone = sql.exec<{ rv: number; kind: string; name: string; uid: string }>(GONE, after, to, limit).toArray();
+  const so = [HEADS, REPLACED]
+    .flatMap((query) => sql.exec<SoRow>(query, after, to, limit).toArray())
+    .sort((a, b) => a.rv - b.rv);
+  // Deletions behind this page's end are the next page's: none is looked at twice.
+  const end = so[limit - 1]?.rv ?? to;
+  const gone = sql.exec<{ rv: number; kind: string; name: string; uid: string }>(GONE, after, to, limit, end).toArray();
   const changes: Became[] = [
     ...so.map((row): Became => ({ became: "so", ...row })),
     ...gone.map((row): Became => ({ became: "gone", ...row })),
