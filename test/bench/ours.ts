@@ -123,10 +123,10 @@ export class Ours {
     return performance.now() - began;
   }
 
-  /** Whether the ledger has slept since it last sent an event: what it counts is counted anew then. */
-  async hasSlept(namespace: string): Promise<boolean> {
-    const { counters } = (await this.call(namespace, { call: "stats" })) as { counters: { eventsSent: number } };
-    return counters.eventsSent === 0;
+  /** Whether the ledger has slept since a time (ms): its object is another one then. */
+  async hasSlept(namespace: string, since: number): Promise<boolean> {
+    const { startedAt } = (await this.call(namespace, { call: "stats" })) as { startedAt: number };
+    return startedAt > since;
   }
 
   /** One push of these files (at most 999) as one transaction, as a repository object applies it. @returns the RV after it */

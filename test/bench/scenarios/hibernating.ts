@@ -51,10 +51,11 @@ async function row(system: System, stalled: number, idle?: () => Promise<void>):
 
 /** A benchmark of hibernation that did not happen would be of something else. */
 async function sleeps(ours: Ours): Promise<void> {
-  const until = Date.now() + SLEEP_MS;
+  const began = Date.now();
+  const until = began + SLEEP_MS;
   do {
     await new Promise((done) => setTimeout(done, IDLE_MS));
-    if (await ours.hasSlept(NAME)) return;
+    if (await ours.hasSlept(NAME, began)) return;
   } while (Date.now() < until);
   throw new Error(`the ledger did not hibernate within ${SLEEP_MS / 1_000} s`);
 }
