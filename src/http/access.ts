@@ -1,4 +1,4 @@
-/** `POST /apis/authorization.k8s.io/v1/selfsubject{access,rules}reviews`: what the caller may do, from its grants. */
+/** Reviews that a caller asks about itself: what it may do, from its grants, and who it is. */
 import * as z from "zod/mini";
 import { ALL_NAMESPACES, allows, type Grant, VERBS, type Verb } from "../auth/grants.ts";
 import type { Identity } from "../auth/identity.ts";
@@ -9,8 +9,10 @@ import { type AppContext, identify } from "./context.ts";
 import { requireJson } from "./negotiate.ts";
 import { badRequest, invalid, methodNotAllowed, noSuchPath, StatusError } from "./status.ts";
 
-export const ACCESS_REVIEWS = ["SelfSubjectAccessReview", "SelfSubjectRulesReview"] as const;
 const GROUP = "authorization.k8s.io";
+export const ACCESS_REVIEWS = ["SelfSubjectAccessReview", "SelfSubjectRulesReview"] as const;
+/** By group; all are v1. */
+export const REVIEWS = { [GROUP]: ACCESS_REVIEWS, "authentication.k8s.io": ["SelfSubjectReview"] } as const;
 
 const text = z._default(z.nullish(z.string()), "");
 const accessSpec = z.object({
@@ -32,24 +34,42 @@ const rulesSpec = z.object({ namespace: text });
 /** Paths outside every namespace that anyone with a token may read. */
 const OPEN_PATHS = ["/api*", "/apis*", "/clusters/*", "/healthz", "/openapi*", "/readyz", "/version"];
 
-export async function handleAccessReview(c: AppContext): Promise<Response> {
+export async function handleReview(c: AppContext): Promise<Response> {
   const identity = await identify(c);
-  const kind = ACCESS_REVIEWS.find((one) => `${one.toLowerCase()}s` === c.req.param("reviews"));
-  if (kind === undefined) throw new StatusError(noSuchPath());
+  const found = reviewOf(c.req.param("group"), c.req.param("reviews"));
+  if (found === undefined) throw new StatusError(noSuchPath());
+  const { group, kind, plural } = found;
   if (c.req.method !== "POST") {
-    const plural = `${kind.toLowerCase()}s`;
     const message = `a ${kind} is asked by POST, and kept nowhere: ${c.req.method} is not supported on ${plural}`;
-    throw new StatusError(methodNotAllowed({ group: GROUP, plural }, message));
+    throw new StatusError(methodNotAllowed({ group, plural }, message));
   }
   requireJson(c.req.raw);
-  const cluster = c.req.param("cluster");
   const body = await readObject(c.req.raw);
   if (!isObject(body)) throw new StatusError(badRequest(`the body of the request must be a ${kind}`));
-  const status =
-    kind === "SelfSubjectAccessReview"
-      ? accessOf(identity, parseSpec(accessSpec, body.spec, kind), cluster)
-      : rulesOf(identity, parseSpec(rulesSpec, body.spec, kind).namespace || cluster);
-  return c.json({ kind, apiVersion: `${GROUP}/v1`, metadata: {}, spec: body.spec, status }, 201);
+  const status = statusOf(kind, identity, body.spec, c.req.param("cluster"));
+  const spec = body.spec === undefined ? {} : { spec: body.spec };
+  return c.json({ kind, apiVersion: `${group}/v1`, metadata: {}, ...spec, status }, 201);
+}
+
+type ReviewKind = (typeof REVIEWS)[keyof typeof REVIEWS][number];
+
+function reviewOf(group = "", plural = "") {
+  for (const [name, kinds] of Object.entries(REVIEWS)) {
+    const kind = kinds.find((one: ReviewKind) => `${one.toLowerCase()}s` === plural);
+    if (name === group && kind !== undefined) return { group, kind, plural };
+  }
+  return undefined;
+}
+
+function statusOf(kind: ReviewKind, identity: Identity, spec: unknown, cluster: string | undefined): object {
+  switch (kind) {
+    case "SelfSubjectAccessReview":
+      return accessOf(identity, parseSpec(accessSpec, spec, kind), cluster);
+    case "SelfSubjectRulesReview":
+      return rulesOf(identity, parseSpec(rulesSpec, spec, kind).namespace || cluster);
+    case "SelfSubjectReview":
+      return { userInfo: { username: identity.sub } };
+  }
 }
 
 function parseSpec<T>(schema: z.ZodMiniType<T>, spec: unknown, kind: string): T {

@@ -5,7 +5,7 @@ import { asyncApi } from "../git/taxonomy.ts";
 import { handleGraphql, handleSchema } from "../graphql/handler.ts";
 import { log } from "../telemetry/log.ts";
 import { continueTrace, formatTraceparent } from "../telemetry/trace.ts";
-import { handleAccessReview } from "./access.ts";
+import { handleReview, REVIEWS } from "./access.ts";
 import { createRevocation, deleteRevocation, listRevocations } from "./admin.ts";
 import { type AppContext, type AppEnv, identify } from "./context.ts";
 import { handleEvents } from "./events.ts";
@@ -20,6 +20,8 @@ import { VERSION } from "./version.ts";
 import { refuseWatch } from "./watch.ts";
 import { deleteWatcher, listWatchers } from "./watchers.ts";
 import { handlePreReceive, handleWebhook } from "./webhooks.ts";
+
+const REVIEW_GROUPS = `:group{${Object.keys(REVIEWS).join("|")}}`;
 
 export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
@@ -61,7 +63,7 @@ export function createApp(): Hono<AppEnv> {
   app.get("/watchers/:ns", listWatchers);
   app.delete("/watchers/:ns/:name", deleteWatcher);
   app.get("/watch/v1/namespaces/:ns", handleMultiKindWatch);
-  app.all("/apis/authorization.k8s.io/v1/:reviews", handleAccessReview);
+  app.all(`/apis/${REVIEW_GROUPS}/v1/:reviews`, handleReview);
   app.all("/apis", handleKube);
   app.all("/apis/*", handleKube);
 
@@ -69,7 +71,7 @@ export function createApp(): Hono<AppEnv> {
   app.get("/clusters/:cluster/openapi/v3", handleOpenApiIndex);
   app.get("/clusters/:cluster/openapi/v3/apis/:group/:version", handleOpenApiDocument);
   app.get("/clusters/:cluster/watch/v1/namespaces/:ns", handleMultiKindWatch);
-  app.all("/clusters/:cluster/apis/authorization.k8s.io/v1/:reviews", handleAccessReview);
+  app.all(`/clusters/:cluster/apis/${REVIEW_GROUPS}/v1/:reviews`, handleReview);
   app.all("/clusters/:cluster/apis", handleKube);
   app.all("/clusters/:cluster/apis/*", handleKube);
 

@@ -72,6 +72,7 @@ const DELETE_OPTIONS: Message = {
 
 const KINDS: Record<string, Message> = {
   "coordination.k8s.io/v1 Lease": LEASE,
+  "authentication.k8s.io/v1 SelfSubjectReview": { fields: {} },
   "authorization.k8s.io/v1 SelfSubjectAccessReview": { fields: { 2: ["spec", ACCESS_SPEC] } },
   "authorization.k8s.io/v1 SelfSubjectRulesReview": {
     fields: { 2: ["spec", { fields: { 1: ["namespace", "string"] } }] },

@@ -1,7 +1,7 @@
 /** The documents of discovery: the legacy ones, one for each level, and the aggregated one, all in one. */
 
 import type { KindDef } from "../../resource/kind.ts";
-import { REVIEWS, resourcesOf, type ServedResource } from "./resources.ts";
+import { REVIEW_GROUPS, resourcesOf, type ServedResource } from "./resources.ts";
 import { type Group, groupsOf } from "./shown.ts";
 
 export interface ServedGroup {
@@ -15,7 +15,7 @@ export function servedGroups(kinds: readonly KindDef[]): ServedGroup[] {
     name,
     versions: versions.map((one) => ({ version: one.version, resources: resourcesOf(one) })),
   }));
-  return [...groups, { name: REVIEWS.group, versions: [{ version: REVIEWS.version, resources: REVIEWS.resources }] }];
+  return [...groups, ...REVIEW_GROUPS];
 }
 
 export function apiGroupList(groups: readonly ServedGroup[]): object {

@@ -1,6 +1,6 @@
 /** What is served of each kind, as discovery says it. */
 import type { KindDef } from "../../resource/kind.ts";
-import { ACCESS_REVIEWS } from "../access.ts";
+import { REVIEWS } from "../access.ts";
 import { hasStatus } from "../kinds.ts";
 import type { GroupVersion } from "./shown.ts";
 
@@ -42,20 +42,22 @@ export function resourcesOf({ kinds }: GroupVersion): ServedResource[] {
   return kinds.map(resourceOf);
 }
 
-/** Kinds that are asked and not kept; everyone may ask what itself may do. */
-export const REVIEWS = {
-  group: "authorization.k8s.io",
-  version: "v1",
-  resources: ACCESS_REVIEWS.map(
-    (kind): ServedResource => ({
-      plural: `${kind.toLowerCase()}s`,
-      singular: kind.toLowerCase(),
-      kind,
-      namespaced: false,
-      verbs: ["create"],
-      shortNames: [],
-      categories: [],
-      subresources: [],
-    }),
-  ),
-};
+/** Kinds that are asked and not kept; everyone may ask about itself. */
+export const REVIEW_GROUPS = Object.entries(REVIEWS).map(([name, kinds]) => ({
+  name,
+  versions: [{ version: "v1", resources: kinds.map(reviewOf) }],
+}));
+
+function reviewOf(kind: string): ServedResource {
+  const singular = kind.toLowerCase();
+  return {
+    plural: `${singular}s`,
+    singular,
+    kind,
+    namespaced: false,
+    verbs: ["create"],
+    shortNames: [],
+    categories: [],
+    subresources: [],
+  };
+}

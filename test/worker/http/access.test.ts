@@ -107,6 +107,28 @@ describe("a SelfSubjectAccessReview", () => {
   });
 });
 
+describe("a SelfSubjectReview", () => {
+  it("says who asks", async () => {
+    const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    for (const root of ["", "/clusters/acme"]) {
+      const { status, body } = await ask(await tokenFor({ grants: [] }, "user:alice"), `${root}${path}`, {
+        method: "POST",
+        body: { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" },
+      });
+      expect([status, body]).toEqual([
+        201,
+        {
+          kind: "SelfSubjectReview",
+          apiVersion: "authentication.k8s.io/v1",
+          metadata: {},
+          status: { userInfo: { username: "user:alice" } },
+        },
+      ]);
+    }
+    expect((await ask(undefined, path, { method: "POST", body: {} })).status).toBe(401);
+  });
+});
+
 describe("a SelfSubjectRulesReview", () => {
   const rules = async (token: string, spec: object, root = "") =>
     (await ask(token, `${root}${PATH}/selfsubjectrulesreviews`, { method: "POST", body: { spec } })).body.status;

@@ -46,6 +46,7 @@ describe("/apis", () => {
       "apiextensions.gitstore.dev",
       "coordination.k8s.io",
       "authorization.k8s.io",
+      "authentication.k8s.io",
     ]);
     const named = { groupVersion: "catalog.gitstore.dev/v1beta1", version: "v1beta1" };
     expect(body.groups[0]).toEqual({ name: "catalog.gitstore.dev", versions: [named], preferredVersion: named });
@@ -253,7 +254,7 @@ describe("who sees what", () => {
         { namespaces: ["elsewhere"], resources: ["widgets"], verbs: ["get"] },
       ],
     });
-    const own = ["selfsubjectaccessreviews", "selfsubjectrulesreviews"];
+    const own = ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"];
     expect(await seen(narrow, `${CLUSTER()}/apis`)).toEqual(["products", "collections", ...own]);
     expect(await seen(narrow, "/apis")).toEqual(["products", "collections", ...own]);
     expect((await ask(narrow, `${CLUSTER()}/apis/acme.example/v1`)).status).toBe(404);

@@ -107,6 +107,20 @@ describe("a lease", () => {
     expect([pod.status, pod.body.reason]).toEqual([415, "UnsupportedMediaType"]);
   });
 
+  it("needs no kind, version or name in its body where the URL has them, as typed clients leave them out", async () => {
+    const name = unique("lease");
+    const made = await ask(admin, LEASES(), { method: "POST", body: { metadata: { name }, spec: {} } });
+    expect([made.status, made.body.kind, made.body.apiVersion]).toEqual([201, "Lease", "coordination.k8s.io/v1"]);
+    const { resourceVersion } = made.body.metadata;
+    const put = await ask(admin, `${LEASES()}/${name}`, {
+      method: "PUT",
+      body: { metadata: { resourceVersion }, spec: { holderIdentity: "a" } },
+    });
+    expect([put.status, put.body.spec]).toEqual([200, { holderIdentity: "a" }]);
+    const other = await ask(admin, LEASES(), { method: "POST", body: { kind: "Pod", metadata: { name }, spec: {} } });
+    expect(other.status).toBe(422);
+  });
+
   it("written again as it is does not change", async () => {
     const made = await create(unique("lease"));
     const again = await put(made.body.metadata.name, made.body);
