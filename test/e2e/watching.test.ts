@@ -1,13 +1,14 @@
 /** The programs of docs/controllers/watching.md, run as their readers would. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fences, page, ROOT } from "../unit/docs/pages.ts";
+import { fences, page } from "../unit/docs/pages.ts";
 import { productFile, products } from "./support/catalog.ts";
 import type { Repository } from "./support/gitServer.ts";
+import { Program } from "./support/program.ts";
 import { Stage } from "./support/stage.ts";
 
 const run = promisify(execFile);
@@ -41,59 +42,15 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-class Program {
-  readonly lines: string[] = [];
-  readonly exited: Promise<void>;
-  readonly #child: ChildProcess;
-  #rest = "";
-  #heard: (() => void)[] = [];
-
-  /** A block of the page by the file name in its first line; its imports are those of a checkout. */
-  constructor(name: string) {
-    const block = blocks.find(({ text }) => text.startsWith(`// ${name}\n`));
-    if (block === undefined) throw new Error(`no ${name} in the page`);
-    const path = join(dir, name);
-    writeFileSync(path, block.text.replaceAll('"./src/', `"${ROOT}/src/`));
-    this.#child = spawn(process.execPath, [path], { cwd: dir, env });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on("data", (data: Buffer) => this.#take(data.toString()));
-    }
-    this.exited = new Promise((resolve) =>
-      this.#child.once("exit", () => {
-        this.#tell();
-        resolve();
-      }),
-    );
-    running.push(this);
-  }
-
-  async until(line: string | RegExp): Promise<void> {
-    const is = (text: string) => (typeof line === "string" ? text === line : line.test(text));
-    while (!this.lines.some(is)) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.lines.join("\n")}`);
-      await new Promise<void>((resolve) => this.#heard.push(resolve));
-    }
-  }
-
-  stop(): void {
-    this.#child.kill("SIGKILL");
-  }
-
-  #take(text: string): void {
-    const parts = (this.#rest + text).split("\n");
-    this.#rest = parts.pop() ?? "";
-    this.lines.push(...parts);
-    this.#tell();
-  }
-
-  #tell(): void {
-    for (const resolve of this.#heard.splice(0)) resolve();
-  }
+function program(name: string): Program {
+  const started = new Program({ blocks, name, dir, env });
+  running.push(started);
+  return started;
 }
 
 describe("docs/controllers/watching.md", () => {
   it("cache.ts is filled, follows, and goes on across a kill -9 of the server", async () => {
-    const cache = new Program("cache.ts");
+    const cache = program("cache.ts");
     await cache.until(/^1 products as of \d+$/);
     await remote.commit([productFile(two)], "Two");
     await stage.sync("acme");
@@ -108,7 +65,7 @@ describe("docs/controllers/watching.md", () => {
   });
 
   it("worker.ts works, reports what is done, and a second one stands by and takes over after it", async () => {
-    const first = new Program("worker.ts");
+    const first = program("worker.ts");
     await first.until("working, epoch 1");
     await first.until(`reconcile Product/${one.name}`);
     await remote.commit([productFile(three)], "Three");
@@ -116,7 +73,7 @@ describe("docs/controllers/watching.md", () => {
     await first.until(`reconcile Product/${three.name}`);
     const head = await stage.head("acme");
     await expect.poll(async () => (await watchers())[0]?.position, { timeout: 60_000 }).toBe(head);
-    const second = new Program("worker.ts");
+    const second = program("worker.ts");
     await second.until("another instance works; waiting");
     first.stop();
     await second.until("working, epoch 2");
@@ -128,7 +85,7 @@ describe("docs/controllers/watching.md", () => {
   });
 
   it("frames.mjs shows the frames, and the planned end", async () => {
-    const raw = new Program("frames.mjs");
+    const raw = program("frames.mjs");
     await raw.exited;
     expect(JSON.stringify(raw.lines)).toContain("snapshot");
     expect(raw.lines.at(-1)).toBe("closed 1000 timeoutSeconds passed");
