@@ -8,6 +8,7 @@ import { continueTrace, formatTraceparent } from "../telemetry/trace.ts";
 import { handleReview, REVIEWS } from "./access.ts";
 import { createRevocation, deleteRevocation, listRevocations } from "./admin.ts";
 import { type AppContext, type AppEnv, identify } from "./context.ts";
+import { drain } from "./drain.ts";
 import { handleEvents } from "./events.ts";
 import { handleHealth, handleMetrics, handleReady, handleVersion, requests } from "./health.ts";
 import { handleKube } from "./kube.ts";
@@ -22,6 +23,12 @@ import { deleteWatcher, listWatchers } from "./watchers.ts";
 import { handlePreReceive, handleWebhook } from "./webhooks.ts";
 
 const REVIEW_GROUPS = `:group{${Object.keys(REVIEWS).join("|")}}`;
+
+/** kubectl that is told of an object "not found" asks for its core v1 namespace, and shows that answer where it is 404. */
+const CORE_NAMESPACE = /^(?:\/clusters\/[^/]+)?\/api\/v1\/namespaces\/[^/]+$/;
+const NO_CORE =
+  "not found: neither what was asked for, nor a core v1 namespace, for which kubectl asks then; " +
+  "there is no core group here";
 
 export function createApp(): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
@@ -75,6 +82,8 @@ export function createApp(): Hono<AppEnv> {
   app.all("/clusters/:cluster/apis", handleKube);
   app.all("/clusters/:cluster/apis/*", handleKube);
 
+  app.post("/admin/drain", drain);
+  app.post("/admin/drain/:ns", drain);
   app.get("/admin/revocations", listRevocations);
   app.post("/admin/revocations", createRevocation);
   app.delete("/admin/revocations/:kind/:value", deleteRevocation);
@@ -82,7 +91,7 @@ export function createApp(): Hono<AppEnv> {
   app.notFound(async (c) => {
     // Nothing is told about paths either before it is known who asks.
     await identify(c);
-    throw new StatusError(noSuchPath());
+    throw new StatusError({ ...noSuchPath(), ...(CORE_NAMESPACE.test(c.req.path) ? { message: NO_CORE } : {}) });
   });
   app.onError((error, c) => {
     const status = statusOfThrown(error, c.get("requestId"));

@@ -30,6 +30,14 @@ describe("/api", () => {
       }
     },
   );
+
+  it("a core namespace is 404 in words that fit what kubectl shows them for: an object that is not there", async () => {
+    for (const root of ["", CLUSTER()]) {
+      const { status, body } = await ask(admin, `${root}/api/v1/namespaces/acme`);
+      expect([status, body.reason]).toEqual([404, "NotFound"]);
+      expect(body.message).toMatch(/^not found: neither what was asked for, nor a core v1 namespace/);
+    }
+  });
 });
 
 describe("/apis", () => {
