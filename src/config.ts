@@ -112,6 +112,8 @@ const schema = z.object({
 
   /** Introspection of the GraphQL schema, and GraphiQL at /graphql: for development. */
   GRAPHQL_INTROSPECTION: flag(false),
+  /** A subscription that would replay more is told to list again: a namespace has at most so many objects. */
+  GRAPHQL_REPLAY_EVENTS: integer(1_000_000, 1, 100_000_000),
   /** Lets a PATCH of a status without `resourceVersion` through, for clients that cannot send one. */
   STATUS_PATCH_UNCONDITIONAL: flag(false),
   WATCHERS_PER_LEDGER: integer(4_000, 1, 32_000),

@@ -1,6 +1,6 @@
 /** How a subscription reaches a ledger's watch: through the stateless Worker's own door, as HTTP streams do. */
 import { registerSession } from "../../auth/sessions.ts";
-import { ledgerOf } from "../../config.ts";
+import { ledgerOf, requireConfig } from "../../config.ts";
 import type { KindDef } from "../../resource/kind.ts";
 import { encodeOpen, OPEN_HEADER, type WatchOpen } from "../../watch/open.ts";
 import type { GraphContext } from "../context.ts";
@@ -31,7 +31,8 @@ export function streamOf(
     return webSocket;
   };
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  return new LedgerStream(start, { dial, wake, wait, random: Math.random }, options);
+  const maxReplay = requireConfig(env).GRAPHQL_REPLAY_EVENTS;
+  return new LedgerStream(start, { dial, wake, wait, random: Math.random }, { ...options, maxReplay });
 }
 
 function openOf({ identity }: GraphContext, { kind, labelSelector }: Watched, start: StreamStart): WatchOpen {

@@ -36,6 +36,7 @@ export function endingOf(status: LedgerStatus, resourceVersion: string): GraphQL
     case 410:
       if (cause === "EPOCH_MISMATCH")
         return expired("EPOCH_MISMATCH", "the history it is of was replaced by a restore");
+      if (cause === "REPLAY_LIMIT") return expired("REPLAY_LIMIT", status.message);
       if (cause === "ResourceVersionTooLarge") return expired("INVALID_CURSOR", status.message);
       return expired("RETENTION_EXPIRED", status.message);
     case 401:

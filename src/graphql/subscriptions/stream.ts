@@ -37,6 +37,12 @@ export interface StreamHost {
   random(): number;
 }
 
+export interface StreamOptions {
+  patient?: boolean;
+  /** Events between the start and the head. */
+  maxReplay?: number;
+}
+
 /** Bytes that the ledger may have sent without an acknowledgement. */
 export const WINDOW_BYTES = 64 * 1024;
 /** A frame that is taken is acknowledged at the latest so long after, for the ledger counts what is older than 10 s. */
@@ -45,6 +51,10 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** Connections in a row that gave nothing. */
 const MAX_ATTEMPTS = 6;
+/** A restored ledger goes on so many RVs above what it gave out; there are no events between. */
+const RESTORE_SKIPS = 1_000_000_000;
+const REPLAY_LIMIT = { reason: "REPLAY_LIMIT" };
+const TOO_FAR = "more happened since than is replayed";
 
 interface Frame {
   head: Head;
@@ -79,6 +89,8 @@ export class LedgerStream {
   #halfTold = false;
   /** Whether a 404 means "not yet": the namespace is known to be there. */
   readonly #patient: boolean;
+  /** How far behind the head the subscriber may start; undefined once that is judged. */
+  #maxReplay: number | undefined;
   /** Characters that wait to be taken. */
   queued = 0;
   /** Everything the ledger had when the stream last heard of it was taken. */
@@ -86,10 +98,11 @@ export class LedgerStream {
   /** Between connections; then it holds nothing. */
   waiting = false;
 
-  constructor(start: StreamStart, host: StreamHost, options: { patient?: boolean } = {}) {
+  constructor(start: StreamStart, host: StreamHost, options: StreamOptions = {}) {
     this.#start = start;
     this.#host = host;
     this.#patient = options.patient ?? false;
+    if (start.from === "rv") this.#maxReplay = options.maxReplay;
     void this.#open();
   }
 
@@ -199,6 +212,7 @@ export class LedgerStream {
         return;
       }
       this.#attempts = 0;
+      if (this.#isTooFar(head)) return this.#end({ code: 410, message: TOO_FAR, details: { causes: [REPLAY_LIMIT] } });
       const lines = newline === -1 ? "" : data.slice(newline + 1);
       this.synced = false;
       this.queued += lines.length;
@@ -217,17 +231,28 @@ export class LedgerStream {
     socket.accept();
   }
 
+  /** Judged by the first frame, which says where the watch begins and where the ledger is. */
+  #isTooFar({ prev, head }: Head): boolean {
+    const maxReplay = this.#maxReplay;
+    this.#maxReplay = undefined;
+    return maxReplay !== undefined && (Number(head) - Number(prev)) % RESTORE_SKIPS > maxReplay;
+  }
+
+  #end(status: LedgerStatus): void {
+    this.#over = status;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close(1000, "the subscription ended");
+    this.#host.wake();
+  }
+
   /** After a connection that ended: on from where it was, unless its reason, or half an initial state, forbids it. */
   async #again(status: LedgerStatus): Promise<void> {
     if (this.#closed) return;
     const isCut = status.code === 0 || status.code >= 500;
     const isNotYet = status.code === 404 && this.#patient;
     this.#attempts += 1;
-    if (!isNotYet && (!isCut || this.#halfTold || this.#attempts > MAX_ATTEMPTS)) {
-      this.#over = status;
-      this.#host.wake();
-      return;
-    }
+    if (!isNotYet && (!isCut || this.#halfTold || this.#attempts > MAX_ATTEMPTS)) return this.#end(status);
     // What was not taken comes again: the new connection starts behind what was.
     this.#frames = [];
     this.queued = 0;

@@ -42,7 +42,7 @@ export class Client {
     });
     socket.addEventListener("message", ({ data }) => {
       const message = JSON.parse(String(data)) as Message;
-      if (message.type === "ping" && this.pongs) this.send({ type: "pong" });
+      if (message.type === "ping" && this.pongs && !this.isClosed) this.send({ type: "pong" });
       this.messages.push(message);
       this.#wake();
     });
@@ -81,6 +81,7 @@ export class Client {
   }
 
   close(): void {
+    this.isClosed = true;
     this.#socket.close(1000, "done");
   }
 
