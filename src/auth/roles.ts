@@ -1,7 +1,7 @@
 /** The named roles of `gitstorectl token create --role`, expanded into grants. One entry per row of the role table. */
 import { type Grant, VERBS, type Verb } from "./grants.ts";
 
-export const ROLES = ["admin", "operator", "controller", "reader", "storefront"] as const;
+export const ROLES = ["admin", "operator", "controller", "reader", "storefront", "upstream-manager"] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface RoleRequest {
@@ -52,5 +52,14 @@ export function grantsOf({ role, namespaces, statusOf = [] }: RoleRequest): Gran
       return [grant(["*"], READ)];
     case "storefront":
       return [grant(["storefront"], ["get", "list"])];
+    case "upstream-manager":
+      // Upstream's controller manager writes the status of two kinds, makes repositories, and ends deletions.
+      return [
+        grant(["namespaces", "categorytaxonomies", "products", "repositories"], ["get", "list"]),
+        grant(["namespaces", "categorytaxonomies", "products"], ["watch"]),
+        grant(["namespaces/status", "categorytaxonomies/status"], ["update"]),
+        grant(["namespaces"], ["delete"]),
+        grant(["repositories"], ["create"]),
+      ];
   }
 }

@@ -157,3 +157,21 @@ describe("grants", () => {
     expect(allows(at(["acme"]), { namespace: "*", resource: "metrics", verb: "get" })).toBe(false);
   });
 });
+
+describe("upstream-manager", () => {
+  it.each([
+    ["namespaces", ["get", "list", "watch", "delete"]],
+    ["namespaces/status", ["update"]],
+    ["repositories", ["get", "list", "create"]],
+    ["categorytaxonomies", READ],
+    ["categorytaxonomies/status", ["update"]],
+    ["products", READ],
+    ["products/status", []],
+    ["repositories/status", []],
+    ["collections", []],
+    ["leases", []],
+    ...SPECIAL.map((resource): [string, string[]] => [resource, []]),
+  ])("has on %s: %j", (resource, verbs) => {
+    expect(allowed(holder("upstream-manager"), resource)).toEqual(verbs);
+  });
+});
