@@ -1,5 +1,6 @@
 /** From a line of arguments to an exit code. */
 import { type Command, flag, helpOf, outputOf, readLine } from "./command.ts";
+import { drain } from "./commands/drain.ts";
 import { events } from "./commands/events.ts";
 import { get } from "./commands/get.ts";
 import { hooksInstall } from "./commands/hooks.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   watchers,
   events,
   rejected,
+  drain,
   kubeconfig,
   proxy,
 ];

@@ -310,6 +310,8 @@ export interface LedgerApi {
   watchers(): Promise<Result<WatcherInfo[]>>;
   /** Forgets a named watcher (of one subject, or of all) and closes its connections; how many there were. */
   removeWatcher(name: string, subject?: string): Promise<Result<{ removed: number }>>;
+  /** Closes every socket as planned (4503), each to come back after a time of its own within `spreadMs`. */
+  drain(spreadMs: number): Promise<Result<{ closed: number }>>;
   /** Closes the sockets of a revoked token or subject. */
   revoke(who: { jti?: string; sub?: string }): Promise<{ closed: number }>;
   /** Gauges for `/metrics` and `/readyz`. */

@@ -67,6 +67,8 @@ export interface Watching {
   /** Deadlines of sessions; returns the next one, ms. */
   tend(now: number): number | undefined;
   closeAll(who: { jti?: string; sub?: string } | "namespace"): number;
+  /** Closes every socket as planned; each is told to come back after a time of its own within `spreadMs`. */
+  drain(spreadMs: number): number;
   watchers(): WatcherInfo[];
   removeWatcher(name: string, sub: string | undefined): number;
   fenced(sub: string, name: string, epoch: number): boolean;
@@ -420,6 +422,10 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
     const counters = this.#opened ? this.#counters.totals() : {};
     const overdue = this.alarmClock.overdue(this.now());
     return ledgerStats(this.core, this.watching.stats(), watchers, counters, overdue, this.#startedAt);
+  }
+
+  async drain(spreadMs: number): Promise<Result<{ closed: number }>> {
+    return (await this.#ready()) ? { ok: true, value: { closed: this.watching.drain(spreadMs) } } : NO_NAMESPACE;
   }
 
   async watchers(): Promise<Result<WatcherInfo[]>> {

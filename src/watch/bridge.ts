@@ -15,6 +15,8 @@ export interface BridgeOptions {
 export const BLANK_MS = 15_000;
 export const BOOKMARK_MS = 60_000;
 const TICK_MS = 5_000;
+/** The ledger closes as planned; where something failed an ERROR came before. */
+const DRAINING = 4503;
 
 interface LineHead {
   sent?: number;
@@ -85,9 +87,12 @@ export async function bridge(socket: WebSocket, options: BridgeOptions): Promise
       enqueue(() => take(text));
     }
   });
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", ({ code }) => {
     first.resolve({});
-    enqueue(async () => finish());
+    enqueue(async () => {
+      if (code === DRAINING && options.bookmarks && state.whole && !state.over) await write(bookmark(false));
+      finish();
+    });
   });
   socket.addEventListener("error", () => {
     first.resolve({});

@@ -5,7 +5,7 @@ import { compileFilter, type Filter } from "./filter.ts";
 import { type Frame, framesOf, frameTarget } from "./frames.ts";
 import { NamedConnections, type NamedHost, type Sessions, SILENT_MS } from "./named.ts";
 import type { Renewed } from "./renew.ts";
-import { bookmark, end, type Live, standbyFrame, startFrame, type WatchSocket } from "./sending.ts";
+import { bookmark, bookmarkAtEnd, end, type Live, standbyFrame, startFrame, type WatchSocket } from "./sending.ts";
 import { acknowledge, parseClientFrame, type SessionState } from "./session.ts";
 import type { FrameCache, WatchSource } from "./source.ts";
 import { type StatusFrameHost, StatusFrames, type StatusSession } from "./statusFrames.ts";
@@ -219,6 +219,23 @@ export class WatchEngine implements Sessions, Ground {
     if (ending.why === "tooSlow") this.counters.closedSlow += 1;
     end(live, ending);
     this.closed(live.socket);
+  }
+
+  /**
+   * Closes every session as planned: a bookmark, and a time of its own to come back after. Who stands by goes first,
+   * or it would take over from the one that works for no more than this turn.
+   */
+  drain(retryAfterMs: () => number): number {
+    const now = this.#clock();
+    const head = this.#source.head();
+    const all = [...this.sessions()].sort(
+      (a, b) => Number(b.state.phase === "standby") - Number(a.state.phase === "standby"),
+    );
+    for (const live of all) {
+      bookmarkAtEnd(live, now, head);
+      this.finish(live, { why: "draining", retryAfterMs: retryAfterMs() });
+    }
+    return all.length;
   }
 
   /** Broadcasts what was just committed, in the commit's own turn; what does not fit goes from the log, later. */

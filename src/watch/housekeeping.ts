@@ -1,5 +1,5 @@
 import type { WatchEngine } from "./engine.ts";
-import { bookmark, type Live } from "./sending.ts";
+import { bookmark, bookmarkAtEnd, type Live } from "./sending.ts";
 import { inFlight } from "./session.ts";
 
 /** All deadlines of sessions are met on this grid, so that a thousand of them cost one alarm. */
@@ -33,8 +33,7 @@ export function tend(engine: WatchEngine, now: number, head: number): Due {
     if (named !== undefined) soon(named);
     if (state.until > 0) {
       if (state.until <= now) {
-        // One bookmark before a planned end, so that the next watch starts from here.
-        if (state.phase === "live" && state.parkedAt === 0 && state.told < head) bookmark(live, now, head);
+        bookmarkAtEnd(live, now, head);
         engine.finish(live, { why: "ended", message: "timeoutSeconds passed" });
         continue;
       }
@@ -42,7 +41,7 @@ export function tend(engine: WatchEngine, now: number, head: number): Due {
     }
     if (state.exp > 0) {
       if (state.exp * 1000 <= now) {
-        if (state.phase === "live" && state.parkedAt === 0 && state.told < head) bookmark(live, now, head);
+        bookmarkAtEnd(live, now, head);
         engine.finish(live, { why: "unauthorized", message: "the token expired: get a new one and resume" });
         continue;
       }

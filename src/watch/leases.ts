@@ -2,6 +2,7 @@ import type { LeaseChange, LeaseFilter, Leases } from "../ledger/leases.ts";
 import { LEASE } from "../ledger/leases.ts";
 import { errorText } from "./encode.ts";
 import type { WatchOpen } from "./open.ts";
+import { tells } from "./sending.ts";
 import { closeReason, type Ending, endingOf } from "./status.ts";
 
 /** Tells the sockets of lease watches from those of the log's, which the engine has. */
@@ -161,6 +162,13 @@ export class LeaseWatches {
     return next;
   }
 
+  /** Closes all as planned; each comes back after a time of its own. */
+  drain(retryAfterMs: () => number): number {
+    const sockets = this.#sockets.all();
+    for (const socket of sockets) end(socket, load(socket), { why: "draining", retryAfterMs: retryAfterMs() });
+    return sockets.length;
+  }
+
   closeAll(who: { jti?: string; sub?: string } | "namespace"): number {
     const sockets = this.#sockets.all().filter((socket) => {
       const { sub, jti } = load(socket);
@@ -199,7 +207,7 @@ function load(socket: WebSocket): LeaseSession {
 function end(socket: WebSocket, { enc }: LeaseSession, ending: Ending): void {
   const { status, close, reason } = endingOf(ending);
   try {
-    if (status) socket.send(errorText(enc, status));
+    if (status && tells(enc, ending)) socket.send(errorText(enc, status));
     socket.close(close, closeReason(reason));
   } catch {
     // The peer went first.

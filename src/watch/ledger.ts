@@ -56,6 +56,11 @@ function wrap(socket: WebSocket): HibernatingSocket {
   };
 }
 
+/** In [0, 1). */
+function fraction(random: (bytes: number) => Uint8Array): number {
+  return random(4).reduce((sum, byte) => (sum + byte) / 256, 0);
+}
+
 /** The namespace's ledger with its watch: what `worker.ts` exports as the class behind `LEDGER`. */
 export class Ledger extends LedgerObject {
   protected override watch(): Watching {
@@ -255,6 +260,10 @@ export class Ledger extends LedgerObject {
           closed += 1;
         }
         return closed;
+      },
+      drain(spreadMs) {
+        const retryAfterMs = (): number => Math.floor(fraction(core.random) * spreadMs);
+        return leaseWatches.drain(retryAfterMs) + engine.drain(retryAfterMs);
       },
       watchers() {
         const sessions = [...engine.sessions()].filter(({ state }) => state.named !== null);

@@ -103,6 +103,12 @@ export function bookmark(live: Live, now: number, rv: number): void {
   state.owed = false;
 }
 
+/** One bookmark before a planned end, so that the next watch starts from here and not from the last match. */
+export function bookmarkAtEnd(live: Live, now: number, head: number): void {
+  const { phase, parkedAt, told } = live.state;
+  if (phase === "live" && parkedAt === 0 && told < head) bookmark(live, now, head);
+}
+
 /** Sends one frame with events and moves the cursor behind it. Without credit nothing moves: the log has it still. */
 export function sendFrame(live: Live, frame: Frame, now: number, newest: number): Outcome {
   const { state } = live;
@@ -174,9 +180,14 @@ function putPage(live: Live, events: readonly string[], head: FrameHead, now: nu
   return put(live, head, text, now, newest);
 }
 
+/** Whether the ending's Status is told. Kubernetes' clients list again after an ERROR, and not after a plain end. */
+export function tells(enc: SessionState["enc"], ending: Ending): boolean {
+  return enc === "frames" || ending.why !== "draining";
+}
+
 /** Tells why and closes; an `events` socket gets an ERROR event, as from kube-apiserver. */
 export function end(live: Live, ending: Ending): void {
   const { status, close, reason } = endingOf(ending);
-  if (status) live.socket.send(errorText(live.state.enc, status));
+  if (status && tells(live.state.enc, ending)) live.socket.send(errorText(live.state.enc, status));
   live.socket.close(close, closeReason(reason));
 }

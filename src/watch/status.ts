@@ -19,6 +19,7 @@ export type Ending =
   | { why: "gone"; message: string }
   | { why: "tooSlow"; message: string }
   | { why: "unavailable"; message: string; retryAfterMs: number }
+  | { why: "draining"; retryAfterMs: number }
   | { why: "failed"; message: string }
   | { why: "takenOver"; message: string }
   | { why: "ended"; message: string };
@@ -33,6 +34,15 @@ function failure(code: number, reason: string, message: string, details?: Status
     reason,
     ...(details ? { details } : {}),
     code,
+  };
+}
+
+function notNow(message: string, retryAfterMs: number): { status: StatusObject; close: number; reason: string } {
+  const details = { retryAfterSeconds: Math.ceil(retryAfterMs / 1000) };
+  return {
+    status: failure(503, "ServiceUnavailable", message, details),
+    close: 4503,
+    reason: `retryAfterMs=${retryAfterMs}`,
   };
 }
 
@@ -70,13 +80,9 @@ export function endingOf(ending: Ending): { status?: StatusObject; close: number
     case "tooSlow":
       return { status: failure(429, "TooManyRequests", ending.message), close: 4429, reason: ending.message };
     case "unavailable":
-      return {
-        status: failure(503, "ServiceUnavailable", ending.message, {
-          retryAfterSeconds: Math.ceil(ending.retryAfterMs / 1000),
-        }),
-        close: 4503,
-        reason: `retryAfterMs=${ending.retryAfterMs}`,
-      };
+      return notNow(ending.message, ending.retryAfterMs);
+    case "draining":
+      return notNow("the server is draining: resume later from the last resourceVersion", ending.retryAfterMs);
     case "failed":
       return { status: failure(500, "InternalError", ending.message), close: 1011, reason: ending.message };
     case "takenOver":

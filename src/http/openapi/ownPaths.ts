@@ -99,6 +99,13 @@ export const OWN_PATHS: Node = {
       responses: { 200: { description: "Rejected records." }, ...FAILURES },
     },
   },
+  "/admin/drain": {
+    post: { operationId: "drainCluster", responses: { 200: { description: "How many were closed." }, ...FAILURES } },
+  },
+  "/admin/drain/{namespace}": {
+    parameters: [path("namespace")],
+    post: { operationId: "drain", responses: { 200: { description: "How many were closed." }, ...FAILURES } },
+  },
   "/admin/revocations": {
     get: { operationId: "listRevocations", responses: { 200: { description: "Those in force." }, ...FAILURES } },
     post: { operationId: "revoke", responses: { 201: { description: "Revoked." }, ...FAILURES } },

@@ -39,6 +39,8 @@ describe("the command line", () => {
     [["watch", "acme", "--count", "0"], '--count is "0"'],
     [["watch", "acme", "--timeout", "soon"], '--timeout is "soon"'],
     [["events", "acme", "--limit", "x"], '--limit is "x"'],
+    [["drain", "--over", "soon"], '--over is "soon"'],
+    [["drain", "acme", "--over", "11m"], '--over is "11m"'],
     [["token", "create"], "needs --role"],
     [["token", "create", "--role", "king"], '--role is "king"'],
     [["token", "create", "--role", "reader"], "needs --namespace"],
@@ -540,5 +542,25 @@ describe("namespace", () => {
     expect(code).toBe(3);
     expect(err).toContain("it has repositories");
     expect(server.received[0]?.query.get("force")).toBeNull();
+  });
+});
+
+describe("drain", () => {
+  it("closes the watches of the namespaces that are named, or of each and the cluster scope", async () => {
+    server.answers["POST /admin/drain/acme"] = { body: { namespace: "acme", closed: 3 } };
+    server.answers["POST /admin/drain/other"] = { body: { namespace: "other", closed: 0 } };
+    server.answers["POST /admin/drain"] = { body: { closed: 1 } };
+    const items = ["acme", "other"].map((name) => ({ metadata: { name } }));
+    server.answers[`GET ${NAMESPACES}`] = { body: { metadata: { resourceVersion: "9" }, items } };
+    expect(await ctl(["drain", "acme", "--over", "90s", ...token()])).toMatchObject({
+      code: 0,
+      out: "acme 3 closed\n",
+    });
+    expect(server.received.map(({ path, body }) => [path, body])).toEqual([["/admin/drain/acme", { overSeconds: 90 }]]);
+    const all = await ctl(["drain", ...token("-o", "json")]);
+    expect(JSON.parse(all.out)).toEqual({
+      items: [{ namespace: "acme", closed: 3 }, { namespace: "other", closed: 0 }, { closed: 1 }],
+    });
+    expect(server.received.at(-1)).toMatchObject({ path: "/admin/drain", body: { overSeconds: 30 } });
   });
 });
