@@ -86,7 +86,8 @@ export class EtcdClient {
   readonly #watches: NodeJS.ReadableStream[] = [];
   /** The newest revision that an event of a watch had. */
   revision = 0;
-  #awaited: { revision: number; resolve: () => void } | undefined;
+  #events = 0;
+  #awaited: { isIt: () => boolean; resolve: () => void } | undefined;
 
   constructor(url: string) {
     this.#session = connect(url);
@@ -145,7 +146,7 @@ export class EtcdClient {
           if (number === 4 && value === 1) reject(new Error("etcd cancelled the watch"));
           if (number === 11 && typeof value !== "number") this.#event(value, onEvent);
         }
-        if (this.#awaited !== undefined && this.revision >= this.#awaited.revision) {
+        if (this.#awaited?.isIt()) {
           this.#awaited.resolve();
           this.#awaited = undefined;
         }
@@ -155,9 +156,18 @@ export class EtcdClient {
 
   /** Resolves when the watch has had an event of this revision, or of a later one. */
   reached(revision: number): Promise<void> {
-    if (this.revision >= revision) return Promise.resolve();
+    return this.#until(() => this.revision >= revision);
+  }
+
+  /** Resolves when the watches have had so many events. */
+  received(events: number): Promise<void> {
+    return this.#until(() => this.#events >= events);
+  }
+
+  #until(isIt: () => boolean): Promise<void> {
+    if (isIt()) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#awaited = { revision, resolve };
+      this.#awaited = { isIt, resolve };
     });
   }
 
@@ -171,6 +181,7 @@ export class EtcdClient {
   }
 
   #event(event: Buffer, onEvent: (value: Buffer) => void): void {
+    this.#events += 1;
     for (const keyValue of fields(event)) {
       if (keyValue.number !== 2 || typeof keyValue.value === "number") continue;
       for (const { number, value } of fields(keyValue.value)) {

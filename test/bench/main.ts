@@ -17,7 +17,12 @@ import { type System, startEtcd, startOurs } from "./systems.ts";
 interface Scenario {
   name: string;
   title: string;
-  run(both: { ours: Ours; systems: System[]; etcdUrl: string | undefined }): Promise<string>;
+  run(both: {
+    ours: Ours;
+    systems: System[];
+    etcdUrl: string | undefined;
+    etcdPid: number | undefined;
+  }): Promise<string>;
 }
 
 const SCENARIOS: Scenario[] = [
@@ -29,7 +34,7 @@ const SCENARIOS: Scenario[] = [
   {
     name: "fan-out",
     title: "1,000 changed files in one push to 100 watchers",
-    run: ({ ours, etcdUrl }) => fanOut(ours, etcdUrl),
+    run: ({ ours, etcdUrl, etcdPid }) => fanOut(ours, etcdUrl, etcdPid),
   },
   {
     name: "watchers",
@@ -94,7 +99,7 @@ async function main(): Promise<void> {
     for (const scenario of SCENARIOS) {
       if (asked.length > 0 && !asked.includes(scenario.name)) continue;
       process.stdout.write(`\n## ${scenario.title}\n\n`);
-      process.stdout.write(`${await scenario.run({ ours, systems, etcdUrl: etcd?.url })}\n`);
+      process.stdout.write(`${await scenario.run({ ours, systems, etcdUrl: etcd?.url, etcdPid: etcd?.pid })}\n`);
     }
   } finally {
     for (const system of systems) await system.stop();

@@ -44,8 +44,13 @@ export class Ours {
 
   /** Memory of workerd and of nothing else, in MB. */
   residentMb(): number {
-    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-    return pids.reduce((sum, pid) => sum + workerdMb(pid, this.server.pid), 0);
+    return processMb(this.workerdPid());
+  }
+
+  workerdPid(): number {
+    const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && isWorkerd(name, this.server.pid));
+    if (pid === undefined) throw new Error("workerd does not run");
+    return Number(pid);
   }
 
   async namespace(name: string): Promise<void> {
@@ -252,15 +257,14 @@ function oid(of: string, move: number): string {
   return Buffer.from(`${move}/${of}`).toString("hex").padEnd(40, "0").slice(0, 40);
 }
 
-function workerdMb(pid: string, group: number): number {
+function isWorkerd(pid: string, group: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const [, , processGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(processGroup) !== group || !stat.includes("(workerd)")) return 0;
-    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+    return Number(processGroup) === group && stat.includes("(workerd)");
   } catch {
     // It ended meanwhile.
-    return 0;
+    return false;
   }
 }
 

@@ -59,12 +59,13 @@ export async function startOurs(ours: Ours): Promise<System> {
   };
 }
 
-export async function startEtcd(): Promise<System & { url: string }> {
+export async function startEtcd(): Promise<System & { url: string; pid: number }> {
   const etcd = await Etcd.start();
   const writer = new EtcdClient(etcd.url);
   return {
     name: "etcd",
     url: etcd.url,
+    pid: etcd.pid,
     residentMb: () => processMb(etcd.pid),
     stop: async () => {
       writer.close();
