@@ -12,6 +12,9 @@ export const MAX_TXN_OPS = 128;
 
 const START_MS = 10_000;
 
+/** Of `Compare` in rpc.proto; its `result` is EQUAL where it is left out. */
+const COMPARE = { target: 2, mod: 2, key: 3, modRevision: 6 };
+
 /** Undefined where there is none on PATH. */
 export function etcdVersion(): string | undefined {
   try {
@@ -104,6 +107,29 @@ export class EtcdClient {
         [2, value],
       ]),
     );
+  }
+
+  /** Puts where the key's `mod_revision` is this one; rejects where it is not. @returns the key's next one */
+  async replace(key: string, modRevision: number, value: string): Promise<number> {
+    const compare = message([
+      [COMPARE.target, COMPARE.mod],
+      [COMPARE.key, key],
+      [COMPARE.modRevision, modRevision],
+    ]);
+    const put = message([
+      [1, key],
+      [2, value],
+    ]);
+    const txn = message([
+      [1, compare],
+      [2, message([[2, put]])],
+    ]);
+    let succeeded = false;
+    const revision = await this.#unary("/etcdserverpb.KV/Txn", txn, (response) => {
+      for (const field of fields(response)) if (field.number === 2) succeeded = field.value === 1;
+    });
+    if (!succeeded) throw new Error(`etcd: ${key} is not at ${modRevision}`);
+    return revision;
   }
 
   /** All in one transaction; at most `MAX_TXN_OPS`. */
@@ -200,7 +226,7 @@ export class EtcdClient {
     });
   }
 
-  #unary(path: string, body: Buffer): Promise<number> {
+  #unary(path: string, body: Buffer, onResponse?: (response: Buffer) => void): Promise<number> {
     const stream = this.#open(path);
     return new Promise((resolve, reject) => {
       let revision = 0;
@@ -213,6 +239,7 @@ export class EtcdClient {
         if (trailers["grpc-status"] !== "0") failure = String(trailers["grpc-message"]);
       });
       onMessages(stream, (bytes) => {
+        onResponse?.(bytes);
         for (const header of fields(bytes)) {
           if (header.number !== 1 || typeof header.value === "number") continue;
           for (const { number, value } of fields(header.value))

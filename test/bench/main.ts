@@ -9,6 +9,7 @@ import { gitPush } from "./scenarios/gitPush.ts";
 import { hibernating } from "./scenarios/hibernating.ts";
 import { resume } from "./scenarios/resume.ts";
 import { stalled } from "./scenarios/stalled.ts";
+import { statuses } from "./scenarios/statuses.ts";
 import { storm } from "./scenarios/storm.ts";
 import { watchers } from "./scenarios/watchers.ts";
 import { now } from "./stats.ts";
@@ -56,6 +57,11 @@ const SCENARIOS: Scenario[] = [
     name: "push",
     title: "git push of 1,000 files, end to end, over HTTP with the hooks",
     run: ({ ours }) => gitPush(ours),
+  },
+  {
+    name: "statuses",
+    title: "Status writes with their precondition, beside etcd's compare-and-put; GraphQL lists",
+    run: ({ ours, etcdUrl }) => statuses(ours, etcdUrl),
   },
   {
     name: "hibernating",

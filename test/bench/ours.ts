@@ -157,6 +157,11 @@ export class Ours {
     return Watcher.open(`${this.server.url}/watch/v1/namespaces/${namespace}`, { ...options, token: this.#token });
   }
 
+  /** @returns the answer's body, parsed; anything but a 2xx fails */
+  async request(method: string, path: string, body?: unknown): Promise<unknown> {
+    return JSON.parse(await this.#must(method, path, body ?? ""));
+  }
+
   async call(namespace: string, call: unknown): Promise<unknown> {
     return JSON.parse(await this.#must("POST", `/bench/${namespace}`, call));
   }
