@@ -148,7 +148,8 @@ function files(candidate: Candidate, state: ResultingState): Finding | undefined
   return { condition: { type, status: "False", reason: "FileNotFound", message }, errors };
 }
 
-const TYPES = [
+/** What admission says of references. Controllers report the same types, as they see them later. */
+export const REFERENCE_CONDITIONS: readonly string[] = [
   "CategoryResolved",
   "ParentResolved",
   "Acyclic",
@@ -161,7 +162,9 @@ const TYPES = [
 function withdrawn(findings: Finding[], { oldObject }: AdmissionRequest): Finding[] {
   return (oldObject?.status?.conditions ?? []).flatMap(({ type, status }) => {
     const isGone =
-      TYPES.includes(type) && status !== "True" && !findings.some(({ condition }) => condition.type === type);
+      REFERENCE_CONDITIONS.includes(type) &&
+      status !== "True" &&
+      !findings.some(({ condition }) => condition.type === type);
     if (!isGone) return [];
     const message = "the object no longer makes the reference";
     return [{ condition: { type, status: "True", reason: "NotReferenced", message }, errors: [] } as Finding];

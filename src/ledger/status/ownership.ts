@@ -1,6 +1,8 @@
 /** Who owns what of a status, and what a write takes of it. */
+import { REFERENCE_CONDITIONS } from "../../admission/references.ts";
 import { canonicalJson } from "../../resource/canonical.ts";
 import type { Condition, Json, Resource } from "../../resource/types.ts";
+import { ADMISSION_MANAGER } from "../object.ts";
 import { sameCondition } from "./conditions.ts";
 import type { Desired } from "./desired.ts";
 import { conditionField } from "./judge.ts";
@@ -31,7 +33,10 @@ export function changesOf(desired: Desired, stored: Resource): Changes {
   return { set, removed, resolved: moved ? { from, to } : undefined };
 }
 
-/** Fields among the changes that another manager owns. */
+/**
+ * Fields among the changes that another manager owns. What admission says of references is nobody's before a controller
+ * reports it: upstream's controllers write ParentResolved and Acyclic in words of their own, and never force.
+ */
 export function foreignOwners(
   changes: Changes,
   owners: Record<string, string>,
@@ -42,6 +47,7 @@ export function foreignOwners(
   return touched.flatMap((key) => {
     const owner = Object.hasOwn(owners, key) ? owners[key] : undefined;
     if (owner === undefined || owner === manager) return [];
+    if (owner === ADMISSION_MANAGER && REFERENCE_CONDITIONS.includes(key)) return [];
     return [{ field: key === RESOLVED ? "status.resolved" : conditionField(key), manager: owner }];
   });
 }

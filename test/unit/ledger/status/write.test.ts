@@ -78,6 +78,23 @@ describe("writeStatus", () => {
     });
   });
 
+  it("lets a controller report what admission says of references, and holds it from then on", async () => {
+    const { world, fields } = await worldWith("referring");
+    const head = world.store.find(KEY, "referring");
+    if (!head) throw new Error("no referring");
+    const told = { type: "ParentResolved", status: "True", reason: "ParentFound", message: "" } as const;
+    const resource = JSON.parse(head.json) as Resource;
+    resource.status = { ...resource.status, conditions: [...(resource.status?.conditions ?? []), told] };
+    const meta = { ...head.meta, owners: { ...head.meta.owners, ParentResolved: "system:admission" } };
+    const sel = selectableText(world.kinds.get(KEY), resource);
+    world.commit((tx) => tx.put({ kind: KEY, resource, sel, meta, before: head, beforeSel: sel }));
+    const mine = { conditions: [condition("ParentResolved", "True", { reason: "" })] };
+    expect((await fields(mine)).outcome).toBe("written");
+    expect(await fields({ conditions: [condition("ParentResolved", "False")] }, BOB)).toMatchObject({
+      conflict: { owners: [{ field: 'status.conditions[type="ParentResolved"]', manager: ALICE.sub }] },
+    });
+  });
+
   it("names every field and owner that a write meets", async () => {
     const { fields } = await worldWith("several");
     await fields({ conditions: [condition("Ready"), condition("Synced")], resolved: CATEGORY.resolved(1) });
