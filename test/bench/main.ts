@@ -13,7 +13,7 @@ import { statuses } from "./scenarios/statuses.ts";
 import { storm } from "./scenarios/storm.ts";
 import { watchers } from "./scenarios/watchers.ts";
 import { now } from "./stats.ts";
-import { type System, startEtcd, startOurs } from "./systems.ts";
+import { bySocket, type System, startEtcd, startOurs } from "./systems.ts";
 
 interface Scenario {
   name: string;
@@ -40,7 +40,7 @@ const SCENARIOS: Scenario[] = [
   {
     name: "watchers",
     title: "50 commits/s of one object of 1 KB to 10, 100, 1,000 and 4,000 watchers, to the last socket",
-    run: ({ systems }) => watchers(systems),
+    run: ({ ours, systems }) => watchers([bySocket(ours), ...systems]),
   },
   {
     name: "filtered",

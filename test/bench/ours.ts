@@ -8,7 +8,7 @@ import { parseFile } from "../../src/resource/parse.ts";
 import { coreRegistry } from "../../src/resource/registry.ts";
 import { TestServer } from "../e2e/support/server.ts";
 import { inParallel, stamp } from "./stats.ts";
-import { Watcher } from "./watcher.ts";
+import { SENT, Watcher } from "./watcher.ts";
 
 /** What an object of 1 KB has beside its padding. */
 const PADDING_BYTES = 600;
@@ -198,7 +198,7 @@ export class Ours {
 function channel(name: string, unique = "") {
   const labels = { "bench/share": String(Number(name.slice("c-".length)) % SHARES) };
   const annotations = {
-    "bench/sent": `${stamp()}|`,
+    "bench/sent": `${SENT}${stamp()}|`,
     "bench/pad": unique.padEnd(PADDING_BYTES, "x"),
   };
   return {

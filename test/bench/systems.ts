@@ -2,6 +2,8 @@
 import { Etcd, EtcdClient } from "./etcd.ts";
 import { type Ours, processMb, SHARES } from "./ours.ts";
 import { stamp } from "./stats.ts";
+import { StatusProducts } from "./statusProducts.ts";
+import { StatusSocket } from "./statusSocket.ts";
 import { sentTimes } from "./watcher.ts";
 
 /** Objects that writes go to in turn: more than are under way at once, so that no two write one; as many a share. */
@@ -50,6 +52,30 @@ export async function startOurs(ours: Ours): Promise<System> {
           ours.watch(name, {
             kinds: ["Channel"],
             ...(share === undefined ? {} : { labelSelector: `bench/share=${share}` }),
+            onFrame: (frame) => {
+              for (const sent of sentTimes(frame)) onDelivery(sent);
+            },
+          }),
+      };
+    },
+  };
+}
+
+/** The same server, where what is written are statuses of Products, over a watch's connection: a controller's writes. */
+export function bySocket(ours: Ours): System {
+  return {
+    name: "gitstore-edge, statuses by socket",
+    residentMb: () => ours.residentMb(),
+    stop: () => Promise.resolve(),
+    space: async (space) => {
+      const namespace = `${space}-statuses`;
+      const products = await StatusProducts.make(ours, namespace, KEYS);
+      const socket = await StatusSocket.open(`${ours.server.url}/watch/v1/namespaces/${namespace}`, ours.token);
+      return {
+        put: async (i) => Number(await products.write(i % KEYS, (status) => socket.write(status))),
+        watch: (onDelivery) =>
+          ours.watch(namespace, {
+            kinds: ["Product"],
             onFrame: (frame) => {
               for (const sent of sentTimes(frame)) onDelivery(sent);
             },

@@ -110,9 +110,10 @@ export class Watcher {
   }
 }
 
-const SENT = '"bench/sent":"';
+/** Stands before the time that an object was sent at, somewhere in its text; `|` ends it. */
+export const SENT = "@sent:";
 
-/** The time that `ours.put` wrote into each object of a frame. */
+/** The times that were written into the objects of a frame. */
 export function sentTimes(frame: Buffer): number[] {
   const times: number[] = [];
   for (let at = frame.indexOf(SENT); at >= 0; at = frame.indexOf(SENT, at + SENT.length)) {

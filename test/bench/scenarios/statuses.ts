@@ -1,72 +1,61 @@
-import { productFile, products } from "../../../src/cli/demo/catalog.ts";
 import { EtcdClient } from "../etcd.ts";
 import type { Ours } from "../ours.ts";
 import { number, table } from "../report.ts";
 import { latency, now, within } from "../stats.ts";
+import { type StatusInput, StatusProducts, versionOf } from "../statusProducts.ts";
 import { StatusSocket } from "../statusSocket.ts";
 import { value } from "../systems.ts";
 
 const WRITERS = [1, 16, 64];
-/** Objects, so that each writer has its own: no write meets another. */
-const OBJECTS = 64;
 const WRITES = 3_000;
 const WARM_UP = 300;
 const PATIENCE_MS = 60_000;
 const LISTS = 200;
 const LISTED = 100;
-const API_VERSION = "catalog.gitstore.dev/v1beta1";
-
-/** One compare-and-put: replaces what has `revision`. @returns the next one */
-type Put = (object: number, revision: string, round: number) => Promise<string>;
 
 interface Transport {
   name: string;
-  /** Of each object, before the first write. */
-  revisions: () => Promise<string[]>;
-  put: Put;
-  close(): void;
+  /** Replaces the i-th object's status, if it is as this left it. Each writer has an object of its own. */
+  put(i: number): Promise<unknown>;
 }
 
 /** Status writes of 1, 16 and 64 writers, each with the precondition on what it wrote before; then lists of 100. */
 export async function statuses(ours: Ours, etcdUrl: string | undefined): Promise<string> {
-  const namespace = "statuses";
-  await ours.namespace(namespace);
-  await ours.ledgerRepository(namespace);
-  const rows = products(Math.max(OBJECTS, LISTED));
-  const names = rows.map(({ name }) => name);
-  await ours.push(
-    namespace,
-    rows.map((each) => productFile(each)),
-  );
-  const transports = [rest(ours, namespace, names), graphql(ours, namespace, names)];
-  transports.push(await socket(ours, namespace, names));
-  if (etcdUrl !== undefined) transports.push(etcd(etcdUrl));
-  const lines: string[][] = [];
+  const products = await StatusProducts.make(ours, "statuses", LISTED);
+  // All writers on one connection, as they are on one of etcd's.
+  const url = `${ours.server.url}/watch/v1/namespaces/${products.namespace}`;
+  const socket = await StatusSocket.open(url, ours.token);
+  const transports: Transport[] = [
+    { name: "gitstore-edge, REST", put: (i) => products.write(i, (status) => rest(ours, products.path(i), status)) },
+    { name: "gitstore-edge, GraphQL", put: (i) => products.write(i, (status) => graphql(ours, status)) },
+    { name: "gitstore-edge, socket", put: (i) => products.write(i, (status) => socket.write(status)) },
+  ];
+  const client = etcdUrl === undefined ? undefined : new EtcdClient(etcdUrl);
+  if (client) transports.push(await etcd(client));
+  const rows: string[][] = [];
   for (const writers of WRITERS) {
     for (const transport of transports) {
       const what = `${writers} writers by ${transport.name}`;
       const { perSecond, times } = await within(PATIENCE_MS, what, measure(transport, writers));
       const { p50, p99 } = latency(times);
-      lines.push([transport.name, ...[writers, perSecond, p50, p99].map(number)]);
+      rows.push([transport.name, ...[writers, perSecond, p50, p99].map(number)]);
     }
   }
-  for (const transport of transports) transport.close();
-  const head = ["", "writers", "writes/s", "p50 ms", "p99 ms"];
-  return `${table(head, lines)}\n\n${await lists(ours, namespace)}`;
+  socket.close();
+  client?.close();
+  return `${table(["", "writers", "writes/s", "p50 ms", "p99 ms"], rows)}\n\n${await lists(ours, products.namespace)}`;
 }
 
 async function measure(transport: Transport, writers: number): Promise<{ perSecond: number; times: number[] }> {
-  const revisions = await transport.revisions();
-  let round = 0;
-  const lane = async (object: number, count: number, times: number[]): Promise<void> => {
-    for (let i = 0; i < count; i++) {
+  const lane = async (i: number, count: number, times: number[]): Promise<void> => {
+    for (let left = count; left > 0; left--) {
       const began = now();
-      revisions[object] = await transport.put(object, revisions[object] ?? "", ++round);
+      await transport.put(i);
       times.push(now() - began);
     }
   };
   const all = (count: number, times: number[]) =>
-    Promise.all(Array.from({ length: writers }, (_, object) => lane(object, Math.ceil(count / writers), times)));
+    Promise.all(Array.from({ length: writers }, (_, i) => lane(i, Math.ceil(count / writers), times)));
   await all(WARM_UP, []);
   const times: number[] = [];
   const began = now();
@@ -74,96 +63,34 @@ async function measure(transport: Transport, writers: number): Promise<{ perSeco
   return { perSecond: times.length / ((now() - began) / 1_000), times };
 }
 
-/** As large as a controller's: one condition, with a message, that differs from round to round. */
-function conditions(round: number) {
-  return [{ type: "Checked", status: "True", reason: "Bench", message: `round ${round} `.padEnd(200, "x") }];
-}
-
-function versionsOf(ours: Ours, namespace: string, names: string[]): Transport["revisions"] {
-  return () =>
-    Promise.all(
-      names.slice(0, OBJECTS).map(async (name) => {
-        const object = await ours.request("GET", pathOf(namespace, name));
-        return (object as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
-      }),
-    );
-}
-
-function pathOf(namespace: string, name: string): string {
-  return `/apis/${API_VERSION}/namespaces/${namespace}/products/${name}`;
-}
-
-function rest(ours: Ours, namespace: string, names: string[]): Transport {
-  return {
-    name: "gitstore-edge, REST",
-    revisions: versionsOf(ours, namespace, names),
-    put: async (object, resourceVersion, round) => {
-      const name = names[object] ?? "";
-      const body = {
-        apiVersion: API_VERSION,
-        kind: "Product",
-        metadata: { name, namespace, resourceVersion },
-        status: { conditions: conditions(round) },
-      };
-      const written = await ours.request("PUT", `${pathOf(namespace, name)}/status`, body);
-      return (written as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
-    },
-    close: () => undefined,
-  };
+async function rest(ours: Ours, path: string, status: StatusInput): Promise<string> {
+  const { kind, namespace, name, resourceVersion, conditions } = status;
+  const metadata = { name, namespace, resourceVersion };
+  const body = { apiVersion: "catalog.gitstore.dev/v1beta1", kind, metadata, status: { conditions } };
+  return versionOf(await ours.request("PUT", `${path}/status`, body));
 }
 
 const MUTATION = `mutation ($input: UpdateResourceStatusInput!) {
   updateResourceStatus(input: $input) { object conflict { currentResourceVersion } }
 }`;
 
-function graphql(ours: Ours, namespace: string, names: string[]): Transport {
-  return {
-    name: "gitstore-edge, GraphQL",
-    revisions: versionsOf(ours, namespace, names),
-    put: async (object, resourceVersion, round) => {
-      const conditions_ = conditions(round).map((each) => ({ ...each, status: "TRUE" }));
-      const input = { kind: "Product", namespace, name: names[object], resourceVersion, conditions: conditions_ };
-      const answer = await ours.request("POST", "/graphql", { query: MUTATION, variables: { input } });
-      const { data } = answer as {
-        data?: { updateResourceStatus?: { object?: { metadata: { resourceVersion: string } } } };
-      };
-      const written = data?.updateResourceStatus?.object?.metadata.resourceVersion;
-      if (written === undefined) throw new Error(`the mutation failed: ${JSON.stringify(answer)}`);
-      return written;
-    },
-    close: () => undefined,
-  };
+async function graphql(ours: Ours, status: StatusInput): Promise<string> {
+  const conditions = status.conditions.map((each) => ({ ...each, status: each.status.toUpperCase() }));
+  const variables = { input: { ...status, conditions } };
+  const answer = await ours.request("POST", "/graphql", { query: MUTATION, variables });
+  const { data } = answer as { data?: { updateResourceStatus?: { object?: unknown } } };
+  if (!data?.updateResourceStatus?.object) throw new Error(`the mutation failed: ${JSON.stringify(answer)}`);
+  return versionOf(data.updateResourceStatus.object);
 }
 
-/** All writers on one connection, as they are on one of etcd's. */
-async function socket(ours: Ours, namespace: string, names: string[]): Promise<Transport> {
-  // Of another kind, so that nothing is measured but writes.
-  const connection = await StatusSocket.open(`${ours.server.url}/watch/v1/namespaces/${namespace}`, ours.token);
-  return {
-    name: "gitstore-edge, socket",
-    revisions: versionsOf(ours, namespace, names),
-    put: (object, resourceVersion, round) =>
-      connection.write({
-        kind: "Product",
-        namespace,
-        name: names[object] ?? "",
-        resourceVersion,
-        conditions: conditions(round),
-      }),
-    close: () => connection.close(),
-  };
-}
-
-function etcd(url: string): Transport {
-  const client = new EtcdClient(url);
+async function etcd(client: EtcdClient): Promise<Transport> {
+  const key = (i: number): string => `/statuses/${i}`;
+  const revisions = await Promise.all(Array.from({ length: LISTED }, (_, i) => client.put(key(i), value())));
   return {
     name: "etcd, compare and put",
-    revisions: () =>
-      Promise.all(
-        Array.from({ length: OBJECTS }, async (_, object) => String(await client.put(`/statuses/${object}`, value()))),
-      ),
-    put: async (object, revision) => String(await client.replace(`/statuses/${object}`, Number(revision), value())),
-    close: () => client.close(),
+    put: async (i) => {
+      revisions[i] = await client.replace(key(i), revisions[i] ?? 0, value());
+    },
   };
 }
 
