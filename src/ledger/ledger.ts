@@ -1,19 +1,12 @@
-import { DurableObject } from "cloudflare:workers";
 import { type Env, ledgerOf, replayOf, repositoryOf } from "../config.ts";
-import type { Identity } from "../resource/types.ts";
 import { Alarm } from "./alarm.ts";
 import type {
   ApiWrite,
-  GitState,
   HeadInfo,
-  IndexEntry,
   LedgerApi,
   LedgerStats,
-  ListPage,
-  ListRequest,
   PushChunk,
   PushResult,
-  RejectedRecord,
   RepositoryStatusPatch,
   Result,
   StandaloneEvent,
@@ -27,21 +20,12 @@ import { LedgerCore, NO_NAMESPACE } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { type EffectTargets, effectRunner } from "./effects.ts";
 import type { Entry } from "./entry.ts";
-import { cloudEvents } from "./gitevents.ts";
 import { GroupCommit } from "./group.ts";
-import { LEASE, type LeaseChange, Leases } from "./leases.ts";
+import { LEASE, Leases } from "./leases.ts";
 import type { Retention } from "./outbox.ts";
 import { applyChunk } from "./push/apply.ts";
-import { rejectedRecords } from "./push/records.ts";
-import {
-  abandon,
-  gitState,
-  heldOnlyBy,
-  patchRepositoryStatus,
-  readIndex,
-  release,
-  repositoryUid,
-} from "./push/repository.ts";
+import { abandon, patchRepositoryStatus, release, repositoryUid } from "./push/repository.ts";
+import { LedgerReads } from "./reads.ts";
 import { recallWrite } from "./replay.ts";
 import { dropWindow, windowHead } from "./restore.ts";
 import { retentionOf } from "./retention.ts";
@@ -51,36 +35,14 @@ import { ledgerStats } from "./stats.ts";
 import { writeStatus } from "./status/write.ts";
 import { Store, type Transaction, TransactionTooLarge } from "./store.ts";
 import { Upkeep } from "./upkeep.ts";
-import { D1Window, type Window, WindowUnavailable } from "./window.ts";
+import type { Watching } from "./watching.ts";
+import { D1Window, type Window } from "./window.ts";
 import { writeObject } from "./write.ts";
-
-/** The live half of the ledger, which `watch/` brings: the ledger tells it what was committed and when time passed. */
-export interface Watching {
-  /** Takes over an upgrade that the Worker has authorised. */
-  upgrade(request: Request): Promise<Response>;
-  message(socket: WebSocket, text: string | ArrayBuffer): void;
-  closed(socket: WebSocket): void;
-  /** Broadcasts in the commit's own turn. */
-  committed(entries: readonly Entry[]): void;
-  /** A lease changed, which is in no log: told in the same turn. */
-  leaseChanged(change: LeaseChange): void;
-  /** Deadlines of sessions; returns the next one, ms. */
-  tend(now: number): number | undefined;
-  closeAll(who: { jti?: string; sub?: string } | "namespace"): number;
-  /** Closes every socket as planned; each is told to come back after a time of its own within `spreadMs`. */
-  drain(spreadMs: number): number;
-  watchers(): WatcherInfo[];
-  removeWatcher(name: string, sub: string | undefined): number;
-  fenced(sub: string, name: string, epoch: number): boolean;
-  /** Drops named watchers that nobody used for long. */
-  forget(): void;
-  stats(): { connected: number; parked: number; counters: Record<string, number> };
-}
 
 const RELEASE_BATCH = 500;
 
 /** A namespace's order. Thin: storage, sockets, alarm and RPC are wired to the cores; nothing here is worth a test alone. */
-export abstract class LedgerObject extends DurableObject<Env> implements LedgerApi {
+export abstract class LedgerObject extends LedgerReads implements LedgerApi {
   protected readonly store: Store;
   protected readonly core: LedgerCore;
   protected readonly leases: Leases;
@@ -175,97 +137,36 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   /** The cluster's ledger opens by itself: there is one, and nobody creates it. */
-  async #ready(): Promise<boolean> {
+  protected async ready(): Promise<boolean> {
     if (this.core.serving) return true;
     if (this.ctx.id.name !== CLUSTER_LEDGER) return false;
     return (await this.open({ name: CLUSTER_LEDGER, uid: CLUSTER_LEDGER })).ok;
   }
 
-  // ---- reads --------------------------------------------------------------------------------------------------------
-
-  async head(): Promise<Result<HeadInfo>> {
-    return (await this.#ready()) ? this.core.headInfo() : NO_NAMESPACE;
-  }
-
-  async get(kind: string, name: string): Promise<Result<string>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    return kind === LEASE ? this.leases.get(name) : this.core.get(kind, name);
-  }
-
-  async list(request: ListRequest): Promise<Result<ListPage>> {
-    const ready = await this.#ready();
-    if (ready && request.kind === LEASE) return this.leases.list(request, this.core.namespace);
-    return this.core.list(request);
-  }
-
-  async identify(uid: string): Promise<Result<Identity>> {
-    return (await this.#ready()) ? this.core.identify(uid) : NO_NAMESPACE;
-  }
-
-  async reached(rv: number, kind?: string): Promise<Result<HeadInfo>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    const counter = kind === LEASE ? this.leases : this.store;
-    const until = this.now() + 3_000;
-    while (counter.head < rv && this.now() < until) await scheduler.wait(50);
-    if (counter.head >= rv) return this.core.headInfo();
-    return { ok: false, error: { code: "FutureVersion", requested: String(rv), current: String(counter.head) } };
-  }
-
-  async events(query: {
-    after: number;
-    types?: string[];
-    limit: number;
-  }): Promise<Result<{ rv: string; events: string[] }>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    try {
-      return {
-        ok: true,
-        value: { rv: String(this.store.head), events: await cloudEvents(this.store, this.core.window, query) },
-      };
-    } catch (error) {
-      if (!(error instanceof WindowUnavailable)) throw error;
-      return {
-        ok: false,
-        error: { code: "Unavailable", message: "the replay window does not answer", retryAfterSeconds: 5 },
-      };
-    }
-  }
-
-  async rejected(query: {
-    kind?: string;
-    repository?: string;
-    limit: number;
-    after?: string;
-  }): Promise<Result<{ records: RejectedRecord[]; next?: string }>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    return { ok: true, value: rejectedRecords(this.store, query) };
-  }
-
-  async definitions(): Promise<Result<{ rv: string; specs: string[] }>> {
-    return (await this.#ready()) ? this.core.definitions() : NO_NAMESPACE;
-  }
-
   // ---- writes -------------------------------------------------------------------------------------------------------
 
   async write(write: ApiWrite): Promise<Result<Written>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    const fenced = this.#fenced(write.watcher);
-    if (fenced) return { ok: false, error: fenced };
+    if (!(await this.ready())) return NO_NAMESPACE;
     if (write.kind === LEASE) {
+      const fenced = this.#fenced(write.watcher);
+      if (fenced) return { ok: false, error: fenced };
       const { result, change } = this.leases.write(write, this.core.namespace);
       if (change) this.watching.leaseChanged(change);
       return result;
     }
     await this.#upkeep.verify();
-    const written = await this.#group.run((tx) =>
-      writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx),
-    );
+    const written = await this.#group.run((tx): Result<Written> => {
+      // In the transaction: a watcher may be taken over while its write waits for its group.
+      const fenced = this.#fenced(write.watcher);
+      if (fenced) return { ok: false, error: fenced };
+      return writeObject(write, { ...this.#context(), namespace: this.core.namespace }, tx);
+    });
     if (written.ok && written.value.changed) this.ctx.waitUntil(this.#upkeep.effects());
     return written;
   }
 
   async recall(write: Pick<ApiWrite, "actor" | "idempotency">): Promise<Result<Written | null>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
+    if (!(await this.ready())) return NO_NAMESPACE;
     const recalled = recallWrite(this.ctx.storage, write, this.now());
     if (recalled.found === "refused") return { ok: false, error: recalled.error };
     return { ok: true, value: recalled.found === "answer" ? recalled.written : null };
@@ -277,17 +178,16 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async updateStatus(write: StatusWrite): Promise<StatusOutcome> {
-    if (!(await this.#ready())) return { outcome: "refused", refusal: { code: "NoNamespace" } };
+    if (!(await this.ready())) return { outcome: "refused", refusal: { code: "NoNamespace" } };
     await this.#upkeep.verify();
     return await this.#group.run((tx) => {
-      // In the transaction: a watcher may be taken over while its write waits for its group.
       const fenced = this.#fenced(write.watcher);
       return fenced ? { outcome: "refused", refusal: fenced } : writeStatus(write, this.#context(), tx);
     });
   }
 
   async applyPush(chunk: PushChunk): Promise<PushResult> {
-    if (!(await this.#ready())) return { result: "gone" };
+    if (!(await this.ready())) return { result: "gone" };
     await this.#upkeep.verify();
     try {
       const run = (tx: Transaction) => applyChunk(chunk, this.#context(), tx);
@@ -314,7 +214,7 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async recordEvent(event: StandaloneEvent): Promise<Result<{ rv: string; duplicate: boolean }>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
+    if (!(await this.ready())) return NO_NAMESPACE;
     return { ok: true, value: await this.#group.run((tx) => this.core.record(event, tx)) };
   }
 
@@ -337,55 +237,16 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async #inRepository<T>(name: string, request: (tx: Transaction) => T, weight = 1): Promise<Result<T>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
+    if (!(await this.ready())) return NO_NAMESPACE;
     if (repositoryUid(this.store, name) === undefined)
       return { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name } };
     return { ok: true, value: await this.#group.run(request, weight) };
   }
 
-  // ---- Git reads ----------------------------------------------------------------------------------------------------
-
-  async gitState(repository: string): Promise<Result<GitState>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    const state = gitState(this.store, repository);
-    return state
-      ? { ok: true, value: state }
-      : { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name: repository } };
-  }
-
-  async index(query: {
-    repository: string;
-    branch: string;
-    after?: string;
-    limit: number;
-  }): Promise<Result<{ entries: IndexEntry[]; next?: string }>> {
-    return this.#readRepository(query.repository, (uid) =>
-      readIndex(this.store, uid, query.branch, query.after ?? "", query.limit),
-    );
-  }
-
-  async heldOnlyBy(query: {
-    repository: string;
-    branch: string;
-    after?: string;
-    limit: number;
-  }): ReturnType<LedgerApi["heldOnlyBy"]> {
-    return this.#readRepository(query.repository, (uid) =>
-      heldOnlyBy(this.store, uid, query.branch, query.after ?? "", query.limit),
-    );
-  }
-
-  async #readRepository<T>(name: string, read: (uid: string) => T): Promise<Result<T>> {
-    if (!(await this.#ready())) return NO_NAMESPACE;
-    const uid = repositoryUid(this.store, name);
-    if (uid === undefined) return { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name } };
-    return { ok: true, value: read(uid) };
-  }
-
   // ---- sockets ------------------------------------------------------------------------------------------------------
 
   override async fetch(request: Request): Promise<Response> {
-    await this.#ready();
+    await this.ready();
     return this.watching.upgrade(request);
   }
 
@@ -425,15 +286,15 @@ export abstract class LedgerObject extends DurableObject<Env> implements LedgerA
   }
 
   async drain(spreadMs: number): Promise<Result<{ closed: number }>> {
-    return (await this.#ready()) ? { ok: true, value: { closed: this.watching.drain(spreadMs) } } : NO_NAMESPACE;
+    return (await this.ready()) ? { ok: true, value: { closed: this.watching.drain(spreadMs) } } : NO_NAMESPACE;
   }
 
   async watchers(): Promise<Result<WatcherInfo[]>> {
-    return (await this.#ready()) ? { ok: true, value: this.watching.watchers() } : NO_NAMESPACE;
+    return (await this.ready()) ? { ok: true, value: this.watching.watchers() } : NO_NAMESPACE;
   }
 
   async removeWatcher(name: string, subject?: string): Promise<Result<{ removed: number }>> {
-    return (await this.#ready())
+    return (await this.ready())
       ? { ok: true, value: { removed: this.watching.removeWatcher(name, subject) } }
       : NO_NAMESPACE;
   }

@@ -1,9 +1,10 @@
 import { CLUSTER_LEDGER } from "../ledger/api.ts";
 import { GIT_EVENT } from "../ledger/entry.ts";
-import { LedgerObject, type Watching } from "../ledger/ledger.ts";
+import { LedgerObject } from "../ledger/ledger.ts";
 import { LedgerSource } from "../ledger/source.ts";
 import { first } from "../ledger/sql.ts";
 import { NamedWatchers } from "../ledger/watchers.ts";
+import type { Watching } from "../ledger/watching.ts";
 import type { KindKey } from "../resource/types.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
