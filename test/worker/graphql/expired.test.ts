@@ -128,6 +128,8 @@ describe("a cursor that cannot be resumed is WATCH_EXPIRED, with the reason", ()
     await expectExpired(await watch(ledger, String(head - 4), env), "REPLAY_LIMIT");
     await expectExpired(await watchAll(ledger, vector({ [ledger.name]: head - 4 }), env), "REPLAY_LIMIT");
     const within = await watch(ledger, String(head - 3), env);
+    // Before the watch stands, one more event would put its cursor beyond the limit.
+    await within.client.until(() => within.told.length > 0);
     await commit(ledger, { last: product("last") });
     await within.client.until(() => within.told.includes(`ADDED ${ledger.name}/last`));
     expect((await watch(ledger, "0", env)).errors).toEqual([]);
