@@ -107,6 +107,9 @@ const schema = z.object({
 
   GIT_FETCH_MAX_BYTES: integer(32 * MIB, MIB, 8 * 1024 * MIB),
   GIT_FETCH_MAX_OBJECTS: integer(200_000, 1, 100_000_000),
+  /** Signed deliveries of one repository: so many at once, then so many a minute. What is refused is found by a look. */
+  WEBHOOK_BURST: integer(1_000, 1, 1_000_000),
+  WEBHOOKS_PER_MINUTE: integer(120, 1, 1_000_000),
   /** http and private addresses as Git remotes: for `npm start` and tests. */
   ALLOW_PRIVATE_GIT: flag(false),
 

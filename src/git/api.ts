@@ -15,6 +15,8 @@ export interface DeliveryAnswer {
   status: number;
   /** The Repository's, where there is one: for metrics. */
   provider?: string;
+  /** With 429. */
+  retryAfterSeconds?: number;
   body: { delivery?: string; result?: "accepted" | "duplicate" | "ignored"; reason?: string; message?: string };
 }
 

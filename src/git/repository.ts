@@ -4,6 +4,7 @@ import { admit } from "../admission/admit.ts";
 import { type Env, ledgerOf, requireConfig } from "../config.ts";
 import { log } from "../telemetry/log.ts";
 import type { Delivery, DeliveryAnswer, RepositoryApi } from "./api.ts";
+import { type Rate, TokenBucket } from "./engine/bucket.ts";
 import type { EngineDeps } from "./engine/deps.ts";
 import { RepositoryEngine } from "./engine/engine.ts";
 import { admissionReader } from "./engine/read.ts";
@@ -29,6 +30,12 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
 
   protected now(): number {
     return Date.now();
+  }
+
+  /** Tests lower it. */
+  protected rate(): Rate {
+    const { WEBHOOK_BURST, WEBHOOKS_PER_MINUTE } = requireConfig(this.env);
+    return { burst: WEBHOOK_BURST, perMinute: WEBHOOKS_PER_MINUTE };
   }
 
   protected faults(): Faults {
@@ -94,6 +101,7 @@ export class RepositoryObject extends DurableObject<Env> implements RepositoryAp
         set: (at) => ctx.storage.setAlarm(at),
         clear: () => ctx.storage.deleteAlarm(),
       },
+      deliveries: new TokenBucket(() => this.rate(), clock),
       clock,
       random: { bytes: randomBytes, fraction: () => Math.random() },
       faults: this.faults(),

@@ -21,9 +21,10 @@ export const deliveries = new RequestCounter(
 export async function handleWebhook(c: AppContext): Promise<Response> {
   const delivery = await deliveryOf(c);
   if (delivery instanceof Response) return delivery;
-  const { status, body, provider = "none" } = await target(c).deliver(delivery);
+  const { status, body, provider = "none", retryAfterSeconds } = await target(c).deliver(delivery);
   deliveries.count({ provider, result: body.result ?? `refused-${status}` });
-  return status === 404 ? unknown(c) : json(body, status);
+  if (status === 404) return unknown(c);
+  return json(body, status, retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) });
 }
 
 export async function handlePreReceive(c: AppContext): Promise<Response> {
@@ -56,6 +57,6 @@ function unknown(c: AppContext): Response {
   return c.json(UNKNOWN, 404);
 }
 
-function json(body: unknown, status: number): Response {
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
+function json(body: unknown, status: number, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
 }

@@ -13,6 +13,9 @@ import type { EngineDeps } from "./deps.ts";
 /** What both big providers send at most. */
 export const MAX_DELIVERY_BYTES = 25 * 1_048_576;
 
+/** However many are refused, they cause a look at most so often. */
+const LOOK_AFTER_REFUSAL_MS = 5_000;
+
 /** One answer for every repository that is not there, so that names cannot be probed. */
 export const UNKNOWN: DeliveryAnswer = { status: 404, body: { message: "no such repository: is it registered?" } };
 
@@ -35,6 +38,9 @@ export async function deliver(deps: EngineDeps, delivery: Delivery): Promise<Del
     now,
   );
   if (!verified.ok) return { status: 401, body: { message: verified.reason } };
+  // After the signature: whoever cannot sign must not use up what the sender is allowed.
+  const waitMs = deps.deliveries.take();
+  if (waitMs > 0) return await tooMany(deps, now, waitMs);
   const parsed = parseDelivery(settings.provider, delivery.headers, delivery.body);
   if (parsed.kind === "malformed") return { status: 400, body: { message: parsed.reason } };
   if (parsed.kind !== "push") return take(deps, parsed, now);
@@ -49,6 +55,16 @@ export async function deliver(deps: EngineDeps, delivery: Delivery): Promise<Del
   // A duplicate arms too: the object may have stopped between storing the first and arming for it.
   await deps.alarm.set(now);
   return { status: 202, body: { delivery: parsed.id, result: isNew ? "accepted" : "duplicate" } };
+}
+
+/** Nothing of it is stored, and nothing is lost: one look, soon, finds whatever the refused ones would have told. */
+async function tooMany(deps: EngineDeps, now: number, waitMs: number): Promise<DeliveryAnswer> {
+  const at = now + Math.max(waitMs, LOOK_AFTER_REFUSAL_MS);
+  const armed = await deps.alarm.get();
+  if (armed === null || armed > at) await deps.alarm.set(at);
+  const retryAfterSeconds = Math.ceil(waitMs / 1000);
+  const message = `too many deliveries: the next one is taken in ${retryAfterSeconds} s; the refs are looked at meanwhile`;
+  return { status: 429, retryAfterSeconds, body: { message } };
 }
 
 function take(

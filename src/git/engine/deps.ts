@@ -5,6 +5,7 @@ import type { GitRemote } from "../remote/remote.ts";
 import type { Sealer } from "../sealing.ts";
 import type { Settings } from "../settings.ts";
 import type { Clock, Faults } from "../storage.ts";
+import type { TokenBucket } from "./bucket.ts";
 import type { ReadFile } from "./read.ts";
 
 export interface Alarm {
@@ -28,6 +29,8 @@ export interface EngineDeps {
   readFor: (settings: Settings) => ReadFile;
   sealer: Sealer;
   alarm: Alarm;
+  /** Of verified deliveries: one that is signed can be sent again by whoever saw it. */
+  deliveries: TokenBucket;
   clock: Clock;
   random: Random;
   faults: Faults;

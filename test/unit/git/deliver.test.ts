@@ -259,3 +259,76 @@ describe("secrets", () => {
     });
   });
 });
+
+describe("too many deliveries", () => {
+  it("are not: a push of 300 branches, told twice each and each delivered three times", async () => {
+    const commit = first;
+    const answers: (string | undefined)[] = [];
+    for (let i = 0; i < 300; i++) {
+      const update = { ref: `refs/heads/feature-${i}`, before: ZERO, after: commit };
+      for (const id of [`create-${i}`, `push-${i}`, `push-${i}`]) {
+        answers.push((await world.push(secret, update, { id })).body.result);
+      }
+    }
+    expect(answers.filter((result) => result === "accepted")).toHaveLength(600);
+    expect(answers.filter((result) => result === "duplicate")).toHaveLength(300);
+  }, 60_000);
+
+  it("are answered 429 with the time to wait, and nothing of them is stored", async () => {
+    world.rate = { burst: 3, perMinute: 6 };
+    const update = { ref: main, before: first, after: first };
+    for (let i = 0; i < 3; i++) expect((await world.push(secret, update)).status).toBe(202);
+    const before = { deliveries: world.inbox.deliveries(100), hints: world.inbox.hints() };
+    expect(await world.push(secret, update, { id: "late" })).toMatchObject({ status: 429, retryAfterSeconds: 10 });
+    expect({ deliveries: world.inbox.deliveries(100), hints: world.inbox.hints() }).toEqual(before);
+    world.now += 9_000;
+    expect(await world.push(secret, update, { id: "late" })).toMatchObject({ status: 429, retryAfterSeconds: 1 });
+    world.now += 1_000;
+    expect(await world.push(secret, update, { id: "late" })).toMatchObject({
+      status: 202,
+      body: { result: "accepted" },
+    });
+    expect((await world.push(secret, update)).status).toBe(429);
+    world.now += 3_600_000;
+    for (let i = 0; i < 3; i++) expect((await world.push(secret, update)).status).toBe(202);
+    expect((await world.push(secret, update)).status, "a burst, however long it was silent").toBe(429);
+  });
+
+  it("cannot be made so by who cannot sign: they are 401 and count for nothing", async () => {
+    world.rate = { burst: 1, perMinute: 1 };
+    const update = { ref: main, before: first, after: first };
+    for (let i = 0; i < 20; i++) expect((await world.push("another", update)).status).toBe(401);
+    expect((await world.push(secret, update)).status).toBe(202);
+  });
+
+  it("cause one look soon, which finds what the refused ones would have told", async () => {
+    world.rate = { burst: 1, perMinute: 60 };
+    await world.push(secret, { ref: main, before: first, after: first });
+    await world.wake();
+    const second = await world.git.commit([file("b.md", product("b"))], "second");
+    for (let i = 0; i < 50; i++) {
+      expect((await world.push(secret, { ref: main, before: first, after: second })).status).toBe(429);
+    }
+    expect(world.alarmAt).toBe(world.now + 5_000);
+    world.now += 5_000;
+    await world.wake();
+    expect(world.ledger.products()).toEqual(["a", "b"]);
+  });
+
+  it("lose nothing to a sync or the poll either", async () => {
+    world.rate = { burst: 1, perMinute: 1 };
+    await world.push(secret, { ref: main, before: first, after: first });
+    await world.wake();
+    for (const [name, by] of [
+      ["b", "sync"],
+      ["c", "poll"],
+    ] as const) {
+      const next = await world.git.commit([file(`${name}.md`, product(name))], name);
+      expect((await world.push(secret, { ref: main, before: first, after: next })).status).toBe(429);
+      if (by === "sync") await world.engine.sync({});
+      else world.now += 301_000;
+      await world.wake();
+      expect(world.ledger.products()).toContain(name);
+    }
+  });
+});

@@ -74,6 +74,7 @@ interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever is there, and fails where it is not.
   body: any;
   text: string;
+  headers: Headers;
 }
 
 async function post(path: string, headers: Record<string, string>, body: BodyInit): Promise<Answer> {
@@ -85,7 +86,7 @@ async function post(path: string, headers: Record<string, string>, body: BodyIni
   const worker = (exports as unknown as { default: { fetch(request: Request): Promise<Response> } }).default;
   const response = await worker.fetch(request);
   const text = await response.text();
-  return { status: response.status, body: JSON.parse(text), text };
+  return { status: response.status, body: JSON.parse(text), text, headers: response.headers };
 }
 
 const addressOf = ({ name }: Endpoint): string => `/webhooks/${namespace}/${name}`;
@@ -464,5 +465,33 @@ describe("an address that is nothing", () => {
       });
     }
     expect((await listDurableObjectIds(bindings.LEDGER)).map(String).sort()).toEqual(before);
+  });
+});
+
+describe("a flood of signed deliveries", () => {
+  it("is answered 429 with Retry-After past the burst, and nothing is stored; other repositories are not held up", async () => {
+    const endpoint = await register({ url: "https://github.com/Codertocat/Flooded.git", provider: "git" });
+    const payload = { repository: `${namespace}/${endpoint.name}`, updates: [] };
+    const object = bindings.REPOSITORY.get(bindings.REPOSITORY.idFromName(`${namespace}/${endpoint.name}`));
+    await runInDurableObject(object, (instance) => {
+      Object.assign(instance, { rate: () => ({ burst: 50, perMinute: 1 }) });
+    });
+    let taken = 0;
+    let id = newId();
+    let answer = await hook(endpoint, payload, { id });
+    while (answer.status === 200) {
+      taken += 1;
+      id = newId();
+      answer = await hook(endpoint, payload, { id });
+    }
+    expect(taken).toBeGreaterThanOrEqual(50);
+    expect(answer).toMatchObject({ status: 429, body: { message: expect.stringContaining("too many deliveries") } });
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    const { deliveries, hints } = await kept(endpoint);
+    expect(deliveries).toHaveLength(taken);
+    expect(deliveries.filter((delivery) => delivery.id === id)).toEqual([]);
+    expect(hints).toEqual([]);
+    const quiet = await register({ url: "https://github.com/Codertocat/Quiet.git", provider: "git" });
+    expect((await hook(quiet, { ...payload, repository: `${namespace}/${quiet.name}` })).status).toBe(200);
   });
 });

@@ -1,10 +1,12 @@
 /** One Repository with everything real but the platform: a Git server, the engine, a ledger. */
+
 import { createHmac } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { admit } from "../../../../src/admission/admit.ts";
 import type { DeliveryAnswer } from "../../../../src/git/api.ts";
+import { type Rate, TokenBucket } from "../../../../src/git/engine/bucket.ts";
 import { RepositoryEngine } from "../../../../src/git/engine/engine.ts";
 import { admissionReader } from "../../../../src/git/engine/read.ts";
 import { Inbox } from "../../../../src/git/inbox.ts";
@@ -43,6 +45,8 @@ export class World {
   readonly server: GitServer;
   readonly git: Repository;
   readonly #dir: string;
+  /** How many deliveries are taken. */
+  rate: Rate = { burst: 1_000, perMinute: 120 };
   #spec: JsonObject = {};
   #deliveries = 0;
 
@@ -82,6 +86,10 @@ export class World {
           this.alarmAt = null;
         },
       },
+      deliveries: new TokenBucket(
+        () => this.rate,
+        () => this.now,
+      ),
       clock: () => this.now,
       random: {
         bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
