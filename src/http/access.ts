@@ -99,6 +99,8 @@ function accessOf(identity: Identity, spec: z.infer<typeof accessSpec>, cluster:
     );
     return answer(open && path.verb === "get", "a path for everyone with a token");
   }
+  if (resource?.verb === "create" && reviewOf(resource.group ?? "", resource.resource ?? "") !== undefined)
+    return answer(true, "a review for everyone with a token");
   return answer(resource !== undefined && mayDo(identity, resource, cluster), "by the token's grants");
 }
 
@@ -140,11 +142,11 @@ function rulesOf(identity: Identity, namespace: string | undefined) {
   return {
     resourceRules: [
       ...inForce.map(ruleOf),
-      {
+      ...Object.entries(REVIEWS).map(([group, kinds]) => ({
         verbs: ["create"],
-        apiGroups: [GROUP],
-        resources: ACCESS_REVIEWS.map((kind) => `${kind.toLowerCase()}s`),
-      },
+        apiGroups: [group],
+        resources: kinds.map((kind) => `${kind.toLowerCase()}s`),
+      })),
     ],
     nonResourceRules: [{ verbs: ["get"], nonResourceURLs: OPEN_PATHS }],
     incomplete: false,

@@ -108,6 +108,17 @@ describe("a SelfSubjectAccessReview", () => {
 });
 
 describe("a SelfSubjectReview", () => {
+  it.each([
+    ["authentication.k8s.io", "selfsubjectreviews", true],
+    ["authorization.k8s.io", "selfsubjectaccessreviews", true],
+    ["authorization.k8s.io", "subjectaccessreviews", false],
+  ])("and its like are for everyone, as an access review says: %s %s", async (group, resource, allowed) => {
+    const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    const body = { spec: { resourceAttributes: { verb: "create", group, resource } } };
+    const { status } = (await ask(await tokenFor({ grants: [] }), path, { method: "POST", body })).body;
+    expect(status.allowed).toBe(allowed);
+  });
+
   it("says who asks", async () => {
     const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     for (const root of ["", "/clusters/acme"]) {
@@ -141,22 +152,25 @@ describe("a SelfSubjectRulesReview", () => {
         { namespaces: ["other"], resources: ["files"], verbs: ["get"] },
       ],
     });
-    const own = {
-      verbs: ["create"],
-      apiGroups: ["authorization.k8s.io"],
-      resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-    };
+    const own = [
+      {
+        verbs: ["create"],
+        apiGroups: ["authorization.k8s.io"],
+        resources: ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+      },
+      { verbs: ["create"], apiGroups: ["authentication.k8s.io"], resources: ["selfsubjectreviews"] },
+    ];
     const expected = {
       resourceRules: [
         { verbs: ["update", "patch"], apiGroups: ["*"], resources: ["products/status"], resourceNames: ["hat"] },
         { verbs: ["*"], apiGroups: ["*"], resources: ["collections"] },
-        own,
+        ...own,
       ],
       nonResourceRules: [{ verbs: ["get"], nonResourceURLs: expect.arrayContaining(["/apis*", "/version"]) }],
       incomplete: false,
     };
     expect(await rules(token, { namespace: "acme" })).toEqual(expected);
     expect(await rules(token, {}, "/clusters/acme")).toEqual(expected);
-    expect((await rules(await tokenFor({ grants: [] }), { namespace: "acme" })).resourceRules).toEqual([own]);
+    expect((await rules(await tokenFor({ grants: [] }), { namespace: "acme" })).resourceRules).toEqual(own);
   });
 });
