@@ -12,6 +12,7 @@ const MAX_UNACKNOWLEDGED = 256 * 1024;
 
 /** What a socket remembers through hibernation. */
 interface LeaseSession {
+  tag: typeof LEASE_TAG;
   enc: "lines" | "events";
   label: string;
   field: string;
@@ -68,6 +69,7 @@ export class LeaseWatches {
     if (rv > head) return { why: "future", requested: rv, head };
     if (start.from === "rv" && rv < floor) return { why: "expired", requested: rv, floor };
     const session: LeaseSession = {
+      tag: LEASE_TAG,
       enc: open.enc,
       label: filter.label,
       field: filter.field,
@@ -79,6 +81,7 @@ export class LeaseWatches {
       until: open.timeoutMs === 0 ? 0 : now + open.timeoutMs,
     };
     this.#sockets.accept(socket);
+    socket.serializeAttachment(session);
     const events = start.from === "now" ? [] : this.#since(start.from === "state" ? 0 : rv, session);
     this.#send(socket, session, events, head, start.from === "state" ? '"snapshot":true,"end":true,' : "");
     return undefined;
@@ -198,6 +201,11 @@ function judge(filter: LeaseFilter, { type, lease, before }: LeaseChange): Lease
   const left = JSON.parse(before.json) as { metadata: { resourceVersion: string } };
   left.metadata.resourceVersion = String(lease.rv);
   return { type: "DELETED", json: JSON.stringify(left) };
+}
+
+/** Whether a socket is one of a lease watch, alive or not. */
+export function isLeaseSocket(socket: WebSocket): boolean {
+  return (socket.deserializeAttachment() as Partial<LeaseSession> | null)?.tag === LEASE_TAG;
 }
 
 function load(socket: WebSocket): LeaseSession {

@@ -11,7 +11,7 @@ import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
 import { frameTarget } from "./frames.ts";
 import { tend } from "./housekeeping.ts";
-import { isLeaseWatch, LEASE_TAG, LeaseWatches } from "./leases.ts";
+import { isLeaseSocket, isLeaseWatch, LEASE_TAG, LeaseWatches } from "./leases.ts";
 import { beginSession, decodeOpen, OPEN_HEADER, type WatchOpen } from "./open.ts";
 import { protocolHeaders } from "./refuse.ts";
 import { renew } from "./renew.ts";
@@ -68,7 +68,16 @@ export class Ledger extends LedgerObject {
     const { ctx, env, core, store, leases, alarmClock } = this;
     // Any number of pings costs nothing: the runtime answers without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
-    const ofLeases = (socket: WebSocket): boolean => ctx.getTags(socket).includes(LEASE_TAG);
+    const leaseSockets = new WeakMap<WebSocket, boolean>();
+    /** By the attachment: a socket's tags are gone once the runtime has released it, which `closed` may come after. */
+    const ofLeases = (socket: WebSocket): boolean => {
+      let known = leaseSockets.get(socket);
+      if (known === undefined) {
+        known = isLeaseSocket(socket);
+        leaseSockets.set(socket, known);
+      }
+      return known;
+    };
     const leaseWatches = new LeaseWatches(
       leases,
       {
