@@ -2,7 +2,7 @@ import type { Grant } from "./grants.ts";
 
 /** Who a request comes from, once its token holds. */
 export interface Identity {
-  /** `user:alice`, `serviceaccount:acme:inventory`. */
+  /** `user:alice`, `serviceaccount:acme:inventory`; of an issuer's token `https://issuer.example#` before what it says. */
   sub: string;
   /** Absent where the issuer gives none: such a token is revoked by its subject only. */
   jti?: string;

@@ -24,9 +24,13 @@ function isTrustworthy(uri: string): boolean {
   return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
 }
 
+/** It begins the subject that each of its watches remembers. */
+const MAX_ISSUER_CHARS = 512;
+
 const text = z.string().check(z.minLength(1));
 const issuerSchema = z.strictObject({
-  issuer: text,
+  // The part of a subject before the first "#" says whose it is.
+  issuer: text.check(z.regex(/^[^#]*$/, { error: 'must have no "#"' }), z.maxLength(MAX_ISSUER_CHARS)),
   audience: z.union([text, z.array(text).check(z.minLength(1))]),
   jwksUri: z.string().check(z.refine(isTrustworthy, { error: "must be an https URL" })),
   grantsClaim: z._default(text, "grants"),

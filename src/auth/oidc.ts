@@ -8,7 +8,7 @@ import {
   jwtVerify,
 } from "jose";
 import { parseGrants } from "./grants.ts";
-import type { Verified } from "./identity.ts";
+import type { Identity, Verified } from "./identity.ts";
 import type { OidcIssuer } from "./issuers.ts";
 import { identityOf, reasonOf } from "./tokens.ts";
 
@@ -28,6 +28,14 @@ function keysAt(uri: string, fetcher: FetchImplementation | undefined): JWTVerif
     keySets.set(uri, keys);
   }
   return keys;
+}
+
+/**
+ * Watchers, field managers, revocations and open sockets are found by subject alone, so an issuer's subject carries the
+ * issuer, as kube-apiserver's default `--oidc-username-prefix` does: no issuer can name a subject of ours, or another's.
+ */
+function ofIssuer(identity: Identity, issuer: string): Identity {
+  return { ...identity, sub: `${issuer}#${identity.sub}`, issuer };
 }
 
 export async function verifyOidcToken(
@@ -54,7 +62,8 @@ export async function verifyOidcToken(
       requiredClaims: ["sub", "exp", "aud"],
     });
     const claim = payload[issuer.grantsClaim];
-    return identityOf(payload, claim === undefined ? issuer.defaultGrants : parseGrants(claim), issuer.issuer);
+    const verified = identityOf(payload, claim === undefined ? issuer.defaultGrants : parseGrants(claim));
+    return verified.ok ? { ok: true, identity: ofIssuer(verified.identity, issuer.issuer) } : verified;
   } catch (error) {
     return { ok: false, reason: reasonOf(error) };
   }

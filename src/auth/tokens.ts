@@ -58,7 +58,7 @@ export async function verifyToken(
 }
 
 /** `grants` undefined: the claim is there and malformed. */
-export function identityOf(payload: JWTPayload, grants: Grant[] | undefined, issuer?: string): Verified {
+export function identityOf(payload: JWTPayload, grants: Grant[] | undefined): Verified {
   const { sub, exp, jti } = payload;
   if (!sub || sub.length > 253) return { ok: false, reason: "the token has no subject (sub) of 1 to 253 characters" };
   if (exp === undefined) return { ok: false, reason: "the token has no expiry (exp)" };
@@ -68,7 +68,7 @@ export function identityOf(payload: JWTPayload, grants: Grant[] | undefined, iss
       reason: "the token's grants are malformed: each is {namespaces: [], resources: [], verbs: [], names?: []}",
     };
   }
-  return { ok: true, identity: { sub, grants, exp, ...(jti ? { jti } : {}), ...(issuer ? { issuer } : {}) } };
+  return { ok: true, identity: { sub, grants, exp, ...(jti ? { jti } : {}) } };
 }
 
 /** What is wrong with a token, for the one who holds it. Never quotes it. */

@@ -14,7 +14,8 @@ const REVOCATIONS = { group: "", plural: "revocations" };
 const D1_TIMEOUT_MS = 5_000;
 const DAY_MS = 86_400_000;
 
-const text = z.string().check(z.minLength(1), z.maxLength(253));
+/** A subject of an OIDC issuer begins with the issuer. */
+const text = z.string().check(z.minLength(1), z.maxLength(1024));
 const bodySchema = z.strictObject({
   jti: z.optional(text),
   sub: z.optional(text),

@@ -79,6 +79,7 @@ describe("the configuration", () => {
     ['[{"issuer": "https://a", "audience": "x"}]', "jwksUri"],
     ['[{"issuer": "https://a", "audience": "x", "jwksUri": "http://a/certs"}]', "https"],
     ['[{"issuer": "https://a", "audience": "x", "jwksUri": "https://a/certs", "admin": true}]', "admin"],
+    ['[{"issuer": "https://a#b", "audience": "x", "jwksUri": "https://a/certs"}]', 'issuer: must have no "#"'],
   ])("says what is wrong with OIDC_ISSUERS=%s", (value, told) => {
     expect(problems({ OIDC_ISSUERS: value })).toEqual([expect.stringMatching(new RegExp(`^OIDC_ISSUERS: .*${told}`))]);
   });

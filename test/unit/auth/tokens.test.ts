@@ -175,7 +175,7 @@ describe("a token of an OIDC issuer", () => {
     const grants = [{ namespaces: ["acme"], resources: ["products"], verbs: ["get"] }];
     expect(await judge(await sign({ gs: grants }))).toMatchObject({
       ok: true,
-      identity: { sub: "user:bob", issuer: ISSUER, grants },
+      identity: { sub: `${ISSUER}#user:bob`, issuer: ISSUER, grants },
     });
   });
 
