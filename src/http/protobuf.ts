@@ -18,6 +18,7 @@ const OBJECT_META: Message = {
   omitEmpty: true,
   fields: {
     1: ["name", "string"],
+    2: ["generateName", "string"],
     3: ["namespace", "string"],
     5: ["uid", "string"],
     6: ["resourceVersion", "string"],

@@ -9,6 +9,7 @@ import { coreRegistry } from "../resource/registry.ts";
 import type { AuthoredResource, Json, JsonObject, Resource } from "../resource/types.ts";
 import { readObject, readOptions, readPatch } from "./body.ts";
 import { type AppContext, authorize, authorizeAny } from "./context.ts";
+import { prefixOf, underGeneratedName, underName, withoutPrefix } from "./generate-name.ts";
 import { notOwnedByApi } from "./git-owned.ts";
 import { ledgerFor, ledgerName, type Place, requireInCluster, resolveKind } from "./kinds.ts";
 import { afterNamespaceCreated, deleteNamespace } from "./namespaces.ts";
@@ -94,12 +95,23 @@ function dryRunOf(query: URLSearchParams, kind: KindDef): boolean {
 
 async function create(target: WriteTarget): Promise<Response> {
   const value = await readObject(target.c.req.raw);
-  const resource = authored(target, value);
-  const { name } = resource.metadata;
-  const result = await write(target, { operation: "CREATE", name, resource });
+  const wanted = prefixOf(value);
+  if (wanted.given && "error" in wanted) throw new StatusError(invalid(kindName(target.kind), "", [wanted.error]));
+  const result = wanted.given
+    ? await underGeneratedName(wanted.prefix, randomBytes, (name) => createOne(target, underName(value, name)))
+    : await createOne(target, value);
   const { object } = unwrap(result, about(target));
   if (!target.dryRun) await afterWrite(target, JSON.parse(object) as Resource, "created");
   return answer(object, 201);
+}
+
+async function createOne(target: WriteTarget, value: unknown): Promise<Result<Written>> {
+  const resource = authored(target, value);
+  return await write(target, { operation: "CREATE", name: resource.metadata.name, resource });
+}
+
+function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count));
 }
 
 async function replace(target: WriteTarget, name: string): Promise<Response> {
@@ -204,7 +216,7 @@ function authored({ kind, namespace }: WriteTarget, value: unknown, name?: strin
       badRequest("the namespace of the provided object does not match the namespace sent on the request"),
     );
   }
-  const parsed = parseObject(completed(value, kind, name), {
+  const parsed = parseObject(completed(withoutPrefix(value), kind, name), {
     namespace: within ?? "",
     registry: coreRegistry,
     expected: { kind },
