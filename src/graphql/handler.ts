@@ -9,6 +9,7 @@ import type { GraphContext } from "./context.ts";
 import { badInput, failure, httpOf, tidiedResult } from "./errors.ts";
 import { MAX_BODY_BYTES } from "./limits.ts";
 import { schemaText } from "./schema/index.ts";
+import { passedOn } from "./transport/events.ts";
 import { serveSocket } from "./transport/socket.ts";
 import { yoga } from "./yoga.ts";
 
@@ -41,7 +42,8 @@ export async function handleGraphql(c: AppContext): Promise<Response> {
   if (retryAfterSeconds !== undefined) headers.set("retry-after", String(retryAfterSeconds));
   const isStream = headers.get("content-type")?.includes("text/event-stream");
   if (!graph.outcome?.known && !isStream) return answer(await withoutOperation(response), graph);
-  return new Response(response.body, { status, headers });
+  const body = isStream && response.body ? passedOn(response.body) : response.body;
+  return new Response(body, { status, headers });
 }
 
 /** GraphiQL, which needs no token to be looked at. */

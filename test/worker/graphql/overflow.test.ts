@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tokenFor } from "../support/http.ts";
 import { headOf, type TestLedger } from "../support/ledger.ts";
-import { Client, type Subscription, WATCH } from "./client.ts";
+import { Client, EventStream, type Subscription, WATCH } from "./client.ts";
 import { commit, product, shop } from "./support.ts";
 
 const LONG = "x".repeat(500_000);
@@ -80,5 +80,20 @@ describe("a subscriber that does not read", () => {
     client.send({ type: "pong" });
     await watched.untilTold(COUNT);
     client.close();
+  });
+
+  it("of server-sent events costs the same, and is told everything once it reads", async () => {
+    const stats = async () => (await ledger.stub.stats()).watchers;
+    const before = (await stats()).parked;
+    const variables = { kind: "Product", ns: ledger.name, rv: String(start) };
+    const events = await EventStream.open(reader, WATCH, variables);
+    await expect.poll(async () => (await stats()).parked).toBe(before + 1);
+    const told: unknown[] = [];
+    while (told.length < COUNT) {
+      const { data } = (await events.next()) as { data: { data: { watchResources: { type: string; name: string } } } };
+      if (data.data.watchResources.type !== "BOOKMARK") told.push(data.data.watchResources.name);
+    }
+    expect(told).toEqual(Array.from({ length: COUNT }, (_, i) => `p${String(i).padStart(2, "0")}`));
+    await events.close();
   });
 });

@@ -184,6 +184,8 @@ describe("server-sent events", () => {
       await commit(own, { hat: product("hat") });
       expect(await events.next()).toEqual(told("hat"));
       await events.close();
+      // That the reader went is heard of with the next write.
+      await commit(own, { coat: product("coat") });
       await expect.poll(async () => (await own.stub.stats()).watchers.connected).toBe(0);
       const expired = await open(WATCH, { kind: "Product", ns: ledger.name, rv: "garbage" }, method);
       expect(await expired.next()).toMatchObject({
