@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseDelivery } from "../../../src/git/webhooks/index.ts";
-import { HookServer, type Received, Sandbox, SECRET, SHELLS } from "./support.ts";
+import { HookServer, type Received, Sandbox, SECRET, SHELLS, toldWhereAbsent } from "./support.ts";
 
 let server: HookServer;
 let repo: Sandbox;
@@ -33,6 +33,8 @@ async function only(): Promise<ReturnType<typeof read>> {
   if (delivery === undefined) throw new Error("nothing was delivered");
   return read(delivery);
 }
+
+toldWhereAbsent("post-receive");
 
 describe.each(SHELLS)("the post-receive hook under %s", (shell) => {
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import { existsSync, symlinkSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { HookServer, product, Sandbox, SECRET, SHELLS } from "./support.ts";
+import { HookServer, product, Sandbox, SECRET, SHELLS, toldWhereAbsent } from "./support.ts";
 
 let server: HookServer;
 let repo: Sandbox;
@@ -42,6 +42,8 @@ spec:
 `;
 const widget = (size: string) =>
   `---\napiVersion: example.org/v1\nkind: Widget\nmetadata:\n  name: knob\nspec:\n  size: ${size}\n---\n`;
+
+toldWhereAbsent("pre-receive");
 
 describe.each(SHELLS)("the pre-receive hook under %s", (shell) => {
   beforeEach(() => repo.install(server.url, {}, shell));

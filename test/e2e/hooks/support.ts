@@ -5,8 +5,8 @@ import * as fs from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { expect, vi } from "vitest";
+import { basename, dirname, join } from "node:path";
+import { expect, test, vi } from "vitest";
 import { admit } from "../../../src/admission/admit.ts";
 import { admissionReader } from "../../../src/git/engine/read.ts";
 import { hooksDirectory, type InstallOptions, installHooks } from "../../../src/git/hooks/install.ts";
@@ -110,8 +110,18 @@ const GIT_ENV = {
   LANG: "C.UTF-8",
 };
 
-/** POSIX shells of this machine; the hooks have to run under each. dash is the strictest of the common ones. */
-export const SHELLS = ["/bin/dash", "/bin/bash", "/bin/busybox"].filter((path) => existsSync(path));
+/** POSIX shells; the hooks have to run under each. busybox, which is Alpine's, brings its own sed, cut, mktemp and so on. */
+const WANTED = ["/bin/dash", "/bin/bash", "/bin/busybox"];
+export const SHELLS = WANTED.filter((path) => existsSync(path));
+
+/** A shell that is not here is no shell that passed: the run says so, and which package has it. */
+export function toldWhereAbsent(hook: string): void {
+  for (const path of WANTED.filter((one) => !SHELLS.includes(one))) {
+    const why = `${path} is not on this machine: apt-get install ${basename(path)}`;
+    console.log(`skipped: the ${hook} hook under ${path}: ${why}`);
+    test(`the ${hook} hook under ${path}`, ({ skip }) => skip(why));
+  }
+}
 
 export class Sandbox {
   readonly root: string;
@@ -119,6 +129,7 @@ export class Sandbox {
   readonly work: string;
   /** What the hooks see, beyond git's own. */
   env: Record<string, string> = {};
+  #path = process.env.PATH ?? "";
 
   private constructor(root: string) {
     this.root = root;
@@ -155,7 +166,10 @@ export class Sandbox {
 
   async run(args: string[], cwd: string) {
     const { USER: _user, ...inherited } = process.env;
-    return run("git", args, { cwd, env: { ...inherited, ...GIT_ENV, TMPDIR: this.tmp, ...this.env } });
+    return run("git", args, {
+      cwd,
+      env: { ...inherited, ...GIT_ENV, PATH: this.#path, TMPDIR: this.tmp, ...this.env },
+    });
   }
 
   /** Runs git in the clone; throws where it fails. */
@@ -204,7 +218,17 @@ export class Sandbox {
     if (!planned.ok) throw new Error(planned.message);
     await this.edit("post-receive", /^retry_seconds='[^']*'$/m, "retry_seconds=''");
     const interpreter = shell.endsWith("busybox") ? `${shell} sh` : shell;
+    if (interpreter !== shell) await this.#useApplets(shell);
     for (const name of ["pre-receive", "post-receive"]) await this.edit(name, "#!/bin/sh", `#!${interpreter}`);
+  }
+
+  /** Puts busybox' own tools before those of GNU; git, curl and openssl it has not. */
+  async #useApplets(busybox: string): Promise<void> {
+    const applets = join(this.root, "applets");
+    await fs.mkdir(applets, { recursive: true });
+    const { code, stderr } = await run(busybox, ["--install", "-s", applets]);
+    if (code !== 0) throw new Error(stderr);
+    if (!this.#path.startsWith(applets)) this.#path = `${applets}:${this.#path}`;
   }
 
   /** Changes a line of an installed hook, such as one of its limits. */
