@@ -46,6 +46,7 @@ export class LedgerSource<F extends ReadFilter> {
   }
 
   compact(after: number, to: number, limit: number): { changes: Became[]; done: boolean } {
+    this.#store.faults.hit("duringCompactedReplay");
     return compactRange(this.#store.storage.sql, after, to, limit);
   }
 

@@ -28,7 +28,11 @@ export type FaultPoint =
   | "midFlush"
   | "afterFlushBeforeMark"
   | "afterFlushBeforePrune"
-  | "duringReplay";
+  /** Old events are gone from the tail, from D1, or from both, and no floor says so yet. */
+  | "duringCompaction"
+  | "duringReplay"
+  /** A page of what became of an expired range (`expired=compact`). */
+  | "duringCompactedReplay";
 
 export const noFaults: Faults = { hit: () => undefined };
 

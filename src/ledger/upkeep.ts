@@ -138,8 +138,15 @@ export class Upkeep {
   async #prune(): Promise<void> {
     const { store, window } = this.#core;
     const target = pruneTarget(store, this.#retention);
-    while (pruneTail(store, target) > 0) await this.#host.yieldTurn();
-    if (store.floor > 1) store.setWindowFloor(await pruneWindow(store, window, this.#retention));
+    while (pruneTail(store, target) > 0) {
+      store.faults.hit("duringCompaction");
+      await this.#host.yieldTurn();
+    }
+    if (store.floor > 1) {
+      const floor = await pruneWindow(store, window, this.#retention);
+      store.faults.hit("duringCompaction");
+      store.setWindowFloor(floor);
+    }
     this.#host.forgetWatchers();
     const gone = pruneTombstones(store.storage.sql, this.#host.now() - this.#retention.tombstoneMs);
     if (gone !== undefined) store.setTombstoneFloor(gone);

@@ -257,6 +257,7 @@ export class CatchUp {
     if (outcome === "gone") this.#ground.closed(socket);
     if (outcome !== "sent") return false;
     this.#ground.counters.eventsSent += page.events.length;
+    if (state.named) state.named.inside = page.rv;
     if (page.end) {
       state.phase = "catchup";
       state.compact = null;

@@ -206,7 +206,15 @@ export class Ledger extends LedgerObject {
 
     /** A connection of a named watcher works at once, or stands by where another one does and it asked to wait. */
     const employ = (session: SessionState, watcher: { name: string; standby: boolean }, socket: WatchSocket): void => {
-      session.named = { name: watcher.name, epoch: 0, done: 0, saved: 0, savedAt: 0, told: false };
+      session.named = {
+        name: watcher.name,
+        epoch: 0,
+        done: 0,
+        saved: 0,
+        savedAt: 0,
+        told: false,
+        inside: session.pos,
+      };
       const candidate = {
         socket,
         state: session,

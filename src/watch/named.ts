@@ -62,7 +62,7 @@ export class NamedConnections {
     const { named } = state;
     if (!named) return "done needs a named watcher: connect with watcher=<name>";
     if (state.phase === "standby") return "a connection that stands by has worked nothing";
-    if (rv > state.told || !this.#host.isResumePoint(rv))
+    if (rv > state.told || (rv > (named.inside ?? 0) && !this.#host.isResumePoint(rv)))
       return `done ${rv} is no resume point that was sent on this connection`;
     if (rv <= named.done) return undefined;
     named.done = rv;
@@ -87,7 +87,15 @@ export class NamedConnections {
     for (const live of this.#engine.sessions()) {
       if (!sameWatcher(live, gone)) continue;
       const { epoch, position } = this.#host.takeOver(live.state.sub, gone.state.named.name);
-      live.state.named = { ...gone.state.named, epoch, done: position, saved: position, savedAt: now, told: false };
+      live.state.named = {
+        ...gone.state.named,
+        epoch,
+        done: position,
+        saved: position,
+        savedAt: now,
+        told: false,
+        inside: position,
+      };
       this.#engine.begin(live, position);
       return;
     }

@@ -41,6 +41,11 @@ export interface NamedSession {
   savedAt: number;
   /** Whether the epoch was told: it goes with the first frame. */
   told: boolean;
+  /**
+   * Resume points up to here may lie inside a transaction: the RV that the client chose to begin at, and frames of a
+   * compacted range. Absent in sessions of before it was kept.
+   */
+  inside?: number;
 }
 
 /** All that a session is. It is the socket's attachment, written in the turn of each send, so hibernation loses nothing. */

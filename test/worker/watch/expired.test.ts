@@ -79,6 +79,34 @@ async function mutate(
 }
 
 describe("a cursor whose window is gone", () => {
+  it("lets a named watcher report each frame of a compacted range as done, though it ends inside a transaction", async () => {
+    const ledger = await newLedger();
+    await push(ledger, { files: { "old.md": productText("old", "Old") } });
+    const cursor = await headOf(ledger);
+    await push(ledger, { files: { "old.md": productText("old", "New") } });
+    const files = Array.from({ length: 12 }, (_, i) => [
+      `p${i}.md`,
+      `${productText(`p${i}`, "P")}${"text ".repeat(4_000)}`,
+    ]);
+    await push(ledger, { files: Object.fromEntries(files) });
+    const head = await headOf(ledger);
+    expect(await forget(ledger, 14)).toBeGreaterThan(cursor);
+    const watcher = await watch(ledger, {
+      start: { from: "rv", rv: cursor },
+      kinds: [PRODUCT],
+      expired: "compact",
+      watcher: { name: "w", standby: false },
+      window: 64 * 1_024,
+    });
+    await watcher.untilRv(head);
+    const compacted = watcher.frames.filter((frame) => frame.compacted);
+    expect(compacted.length).toBeGreaterThan(2);
+    for (const { rv } of compacted) watcher.socket.send(JSON.stringify({ done: rv }));
+    await expect
+      .poll(async () => (await must(ledger.stub.watchers()))[0])
+      .toMatchObject({ position: String(head), connected: true });
+  });
+
   it("is answered 410 with expired=fail, and with expired=compact ends in the same state as a fresh list", async () => {
     for (const label of ["", "shop/section=even"]) {
       const ledger = await newLedger();

@@ -77,6 +77,19 @@ describe("a named watcher", () => {
     }
   });
 
+  it("takes as `done` the RV it began at, though that lies inside a transaction", async () => {
+    const ledger = await newLedger();
+    await push(ledger, { files: { "a.md": productText("a", "A"), "b.md": productText("b", "B") } });
+    const inside = (await headOf(ledger)) - 1;
+    const watcher = await named(ledger, { start: { from: "rv", rv: inside } });
+    await watcher.untilRv(inside + 1);
+    done(watcher, inside);
+    done(watcher, inside + 1);
+    await expect
+      .poll(async () => (await must(ledger.stub.watchers()))[0])
+      .toMatchObject({ position: String(inside + 1), connected: true });
+  });
+
   it("is bound to its query at first use: another is WatcherMismatch, unless an RV binds it anew", async () => {
     const ledger = await newLedger();
     await named(ledger);
