@@ -20,6 +20,7 @@ export interface ReceivedFrame {
   snapshot?: boolean;
   end?: boolean;
   partial?: boolean;
+  compacted?: true;
 }
 
 export interface WatcherOptions {
