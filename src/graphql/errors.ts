@@ -3,7 +3,7 @@ import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError
 import { type Status, StatusError, statusOfThrown } from "../http/status.ts";
 import { log } from "../telemetry/log.ts";
 
-const CODES = [
+export const CODES = [
   "UNAUTHENTICATED",
   "FORBIDDEN",
   "NOT_FOUND",

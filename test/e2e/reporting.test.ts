@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fences, page } from "../unit/docs/pages.ts";
 import { productFile, products } from "./support/catalog.ts";
 import type { Repository } from "./support/gitServer.ts";
+import { type Asked, Meddler } from "./support/meddler.ts";
 import { Program } from "./support/program.ts";
 import { Stage } from "./support/stage.ts";
 
@@ -119,5 +120,116 @@ describe("docs/controllers/status.md", () => {
     const product = await read(one.name);
     expect(client.lines.at(-1)).toBe(`reported at ${product.metadata.resourceVersion}`);
     for (const type of ["Checked", "Categorised", "Indexed"]) expect(conditionOf(product, type), type).toBeDefined();
+  });
+
+  it("graphql.mjs reports with urql, beside the others' conditions, and says what is gone", async () => {
+    const client = program("graphql.mjs", one.name);
+    expect(await client.exited, client.lines.join("\n")).toBe(0);
+    const product = await read(one.name);
+    expect(client.lines.at(-1)).toBe(`reported at ${product.metadata.resourceVersion}`);
+    expect(conditionOf(product, "Titled")).toMatchObject({ status: "True" });
+    for (const type of ["Checked", "Categorised", "Indexed"]) expect(conditionOf(product, type), type).toBeDefined();
+    const gone = program("graphql.mjs", "nothing");
+    expect(await gone.exited).toBe(1);
+    expect(gone.lines.join("\n")).toContain("nothing is gone");
+  });
+});
+
+/** A status write on its way to the server, by REST or GraphQL. */
+const isWrite = ({ path, body, method }: Asked) =>
+  (path.includes("/status") && method !== "GET") || (path === "/graphql" && body.includes("mutation"));
+
+describe("with another writer between its read and its write", () => {
+  let meddler: Meddler;
+  let writes = 0;
+  /** Further writes to meddle with. */
+  let left = 0;
+
+  beforeAll(async () => {
+    meddler = await Meddler.start(stage.server.url, async (asked) => {
+      if (!isWrite(asked)) return;
+      writes += 1;
+      if (left === 0) return;
+      left -= 1;
+      await meddle();
+    });
+  });
+  afterAll(() => meddler.stop());
+
+  /** A change of the status by somebody else, to a condition of its own. */
+  async function meddle(): Promise<void> {
+    const { metadata } = await read(one?.name ?? "");
+    const condition = { type: "Meddled", status: "True", reason: "Test", message: metadata.resourceVersion };
+    await stage.must(
+      `/apis/catalog.gitstore.dev/v1beta1/namespaces/acme/products/${one?.name}/status?fieldManager=meddler`,
+      {
+        method: "PATCH",
+        headers: { "Content-Type": "application/merge-patch+json" },
+        body: JSON.stringify({
+          metadata: { resourceVersion: metadata.resourceVersion },
+          status: { conditions: [condition] },
+        }),
+      },
+    );
+  }
+
+  const TYPES = {
+    "retry.sh": "Checked",
+    "controller.ts": "Categorised",
+    "kubernetes.mjs": "Indexed",
+    "graphql.mjs": "Titled",
+  };
+
+  it.each(Object.entries(TYPES))("%s reads again and writes again, and both have been written", async (name, type) => {
+    // Something to report: what a run before has written is no change.
+    await clear();
+    writes = 0;
+    left = 2;
+    const started = new Program({
+      blocks,
+      name,
+      dir,
+      env: { ...env, GITSTORE_SERVER: meddler.url },
+      args: [one?.name ?? ""],
+    });
+    running.push(started);
+    await started.until(name === "controller.ts" ? new RegExp(`^reported ${one?.name} at`) : /^reported at \d+$/);
+    started.stop();
+    const product = await read(one?.name ?? "");
+    expect(conditionOf(product, type)).toBeDefined();
+    expect(conditionOf(product, "Meddled")).toBeDefined();
+    expect(left).toBe(0);
+    expect(writes).toBeGreaterThanOrEqual(3);
+  });
+
+  /** Takes every condition of a controller away. */
+  async function clear(): Promise<void> {
+    const { metadata } = await read(one?.name ?? "");
+    const path = `/apis/catalog.gitstore.dev/v1beta1/namespaces/acme/products/${one?.name}/status?force=true`;
+    await stage.must(path, {
+      method: "PATCH",
+      headers: { "Content-Type": "application/merge-patch+json" },
+      body: JSON.stringify({
+        metadata: { resourceVersion: metadata.resourceVersion },
+        status: { conditions: null },
+      }),
+    });
+  }
+
+  it.each(["retry.sh", "kubernetes.mjs", "graphql.mjs"])("%s gives up after five", async (name) => {
+    await clear();
+    writes = 0;
+    left = 100;
+    const started = new Program({
+      blocks,
+      name,
+      dir,
+      env: { ...env, GITSTORE_SERVER: meddler.url },
+      args: [one?.name ?? ""],
+    });
+    running.push(started);
+    expect(await started.exited, started.lines.join("\n")).toBe(1);
+    expect(writes).toBe(5);
+    left = 0;
   });
 });

@@ -12,8 +12,12 @@ export interface ProgramOptions {
   args?: string[];
 }
 
-/** A program outside of the checkout finds its packages by their place. */
-const CLIENT_NODE = JSON.stringify(import.meta.resolve("@kubernetes/client-node"));
+/** A program outside of the checkout finds its packages, and the checkout's own files, by their place. */
+function placed(text: string): string {
+  return text
+    .replace(/(?<=from )"(?!node:|\.)([^"]+)"/g, (_, name: string) => JSON.stringify(import.meta.resolve(name)))
+    .replaceAll('"./src/', `"${ROOT}/src/`);
+}
 
 export class Program {
   readonly lines: string[] = [];
@@ -23,16 +27,15 @@ export class Program {
   #rest = "";
   #heard: (() => void)[] = [];
 
-  /** A block of the page by the file name in its first line; its imports are those of a checkout. */
+  /** A block of the page by the file name in its first line, run by Node or, `….sh`, by bash. */
   constructor({ blocks, name, dir, env, args = [] }: ProgramOptions) {
-    const block = blocks.find(({ text }) => text.startsWith(`// ${name}\n`));
+    const isShell = name.endsWith(".sh");
+    const block = blocks.find(({ text }) => text.startsWith(`${isShell ? "#" : "//"} ${name}\n`));
     if (block === undefined) throw new Error(`no ${name} in the page`);
     const path = join(dir, name);
-    writeFileSync(
-      path,
-      block.text.replaceAll('"./src/', `"${ROOT}/src/`).replaceAll('"@kubernetes/client-node"', CLIENT_NODE),
-    );
-    this.#child = spawn(process.execPath, [path, ...args], { cwd: dir, env });
+    writeFileSync(path, isShell ? block.text : placed(block.text));
+    // A group of its own: a shell's commands end with it.
+    this.#child = spawn(isShell ? "bash" : process.execPath, [path, ...args], { cwd: dir, env, detached: true });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (data: Buffer) => this.#take(data.toString()));
     }
@@ -47,13 +50,28 @@ export class Program {
   async until(line: string | RegExp): Promise<void> {
     const is = (text: string) => (typeof line === "string" ? text === line : line.test(text));
     while (!this.lines.some(is)) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.lines.join("\n")}`);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+        throw new Error(`it ended: ${this.lines.join("\n")}`);
       await new Promise<void>((resolve) => this.#heard.push(resolve));
     }
   }
 
   stop(): void {
-    this.#child.kill("SIGKILL");
+    this.#signal("SIGKILL");
+  }
+
+  /** It does nothing, and reads nothing, until it is resumed. */
+  pause(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#signal("SIGCONT");
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, signal);
   }
 
   #take(text: string): void {
