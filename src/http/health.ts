@@ -2,7 +2,7 @@
 
 import { authenticate } from "../auth/authenticate.ts";
 import { allows } from "../auth/grants.ts";
-import { configOf, type Env, ledgerOf } from "../config.ts";
+import { configOf, type Env, ledgerOf, replaysOf } from "../config.ts";
 import { log } from "../telemetry/log.ts";
 import { type LedgerGauges, ledgerMetrics, type Metric, RequestCounter, renderMetrics } from "../telemetry/metrics.ts";
 import { timeBox } from "../telemetry/timebox.ts";
@@ -64,6 +64,8 @@ export async function readiness(env: Env, now: number): Promise<Check[]> {
   ];
   let gauges: PublishedGauges[];
   try {
+    const unmigrated = await timeBox(findUnmigrated(env), D1_TIMEOUT_MS);
+    if (unmigrated !== undefined) return [...checks, { name: "d1", ok: false, message: unmigrated }];
     gauges = await timeBox(readGauges(env.REPLAY), D1_TIMEOUT_MS);
     checks.push({ name: "d1", ok: true });
   } catch (error) {
@@ -82,6 +84,33 @@ export async function readiness(env: Env, now: number): Promise<Check[]> {
   );
   checks.push(judge("alarms", overdue, ({ alarmOverdueMs }) => `alarm ${Math.round(alarmOverdueMs / 1000)} s late`));
   return checks;
+}
+
+/** What migrations made, the newest last. A database without one of them is older than this code. */
+export const D1_TABLES = [
+  "events",
+  "befores",
+  "windows",
+  "audit",
+  "revocations",
+  "sessions",
+  "gauges",
+  "bounds",
+  "uids",
+];
+
+/** Which database was not migrated, and what to run; undefined: none. */
+async function findUnmigrated(env: Env): Promise<string | undefined> {
+  for (const [index, db] of replaysOf(env).entries()) {
+    const { results } = await db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all<{ name: string }>();
+    const found = new Set(results.map(({ name }) => name));
+    const missing = D1_TABLES.filter((name) => !found.has(name));
+    if (missing.length === 0) continue;
+    const binding = index === 0 ? "REPLAY" : `REPLAY_${index}`;
+    const how = index === 0 ? "npm run db:migrate" : `npx wrangler d1 migrations apply ${binding} --remote`;
+    return `D1 (${binding}) is not migrated, it has no table ${missing.join(", ")}: run ${how}`;
+  }
+  return undefined;
 }
 
 function judge(name: Check["name"], wrong: LedgerGauges[], tell: (gauges: LedgerGauges) => string): Check {

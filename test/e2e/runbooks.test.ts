@@ -1,6 +1,6 @@
 /** Every command, metric and log message of docs/runbooks, tried in the situation that its page is about. */
 import { execFile } from "node:child_process";
-import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { page, ROOT } from "../unit/docs/pages.ts";
 import { productFile, products } from "./support/catalog.ts";
 import { Sender } from "./support/deliveries.ts";
 import type { Repository } from "./support/gitServer.ts";
-import { type Named, RUNBOOKS, type RunbookName } from "./support/runbooks.ts";
+import { type Named, RUNBOOKS, type RunbookName, SECRETS } from "./support/runbooks.ts";
 import type { TestServerOptions } from "./support/server.ts";
 import { Stage } from "./support/stage.ts";
 import type { RecordingWatcher } from "./support/watcher.ts";
@@ -20,10 +20,12 @@ const INVENTORY = "serviceaccount:acme:inventory";
 
 /** What cannot be run without an account at Cloudflare: wrangler must know the command, and the script must be that one. */
 const NEEDS_ACCOUNT: Record<string, { instead: string; script?: [name: string, text: string] }> = {
+  // deploy.test.ts runs both, against an API that answers as Cloudflare's.
   "npm run deploy": {
     instead: "npx wrangler deploy --help",
-    script: ["deploy", "npm run db:migrate && wrangler deploy"],
+    script: ["deploy", "npm run db:create && npm run db:migrate && wrangler deploy"],
   },
+  "npm run deploy -- --secrets-file secrets.env": { instead: "npx wrangler deploy --secrets-file x --help" },
   "npm run db:migrate": {
     instead: "npx wrangler d1 migrations apply REPLAY --remote",
     script: ["db:migrate", "wrangler d1 migrations apply REPLAY --remote"],
@@ -343,6 +345,10 @@ describe("docs/runbooks/deploy.md", () => {
     expect(await book.run("npx wrangler deploy --dry-run")).toMatchObject({ code: 0 });
     expect((await book.run("npm run size")).out).toMatch(/KiB of \d+ KiB/);
     expect((await book.run("npm run deploy")).out).toContain("wrangler deploy");
+    const secrets = join(mkdtempSync(join(tmpdir(), "gitstore-secrets-")), "secrets.env");
+    expect(await book.run(SECRETS, { "secrets.env": secrets })).toMatchObject({ code: 0 });
+    expect(statSync(secrets).mode & 0o777).toBe(0o600);
+    expect((await book.run("npm run deploy -- --secrets-file")).out).toContain("--secrets-file");
     expect((await book.run("npx wrangler rollback")).out).toContain("wrangler rollback");
     expect((await book.run('curl -sf "$GITSTORE_SERVER/version"')).out).toContain("gitstore-edge");
 
@@ -359,6 +365,13 @@ describe("docs/runbooks/deploy.md", () => {
     })();
     await expect.poll(() => synced).toBe(true);
     await expect.poll(async () => (await book.run("gitstorectl watchers acme")).out).toContain("connected");
+    const plain = stage.watch("acme");
+    await plain.until(() => plain.frames.length > 0);
+    const drained = await book.run("gitstorectl drain", { "--over 30s": "--over 1s" });
+    expect(drained).toMatchObject({ code: 0, out: expect.stringContaining("acme 2 closed") });
+    expect(await plain.closed).toMatchObject({ code: 4503 });
+    await expect.poll(() => reconnects.length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(async () => (await book.run("gitstorectl watchers acme")).out).toContain(" connected");
     await stage.server.kill();
     await stage.server.restart();
     await expect.poll(() => book.metric("gitstore_watchers", 'state="connected"'), { timeout: 30_000 }).toBe(1);
@@ -366,7 +379,7 @@ describe("docs/runbooks/deploy.md", () => {
     await resumed.until(() => resumed.frames.length > 1);
     expect(await book.metric("gitstore_resumes_total", 'kind="tail"')).toBeGreaterThan(0);
     resumed.close();
-    expect(reconnects.length).toBeGreaterThan(0);
+    expect(reconnects.length).toBeGreaterThan(1);
     expect(await book.metric("gitstore_http_requests_total", 'audience="watch"')).toBeGreaterThan(0);
     const ready = 'curl -s -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SERVER/readyz"';
     expect(JSON.parse((await book.run(ready)).out)).toMatchObject({ status: "ready" });

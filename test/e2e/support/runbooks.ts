@@ -12,6 +12,9 @@ const READY = `curl -s -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SER
 const WINDOWS = `npx wrangler d1 execute REPLAY --remote --json --command "SELECT ns, floor, head, datetime(at / 1000, 'unixepoch') AS flushed FROM windows ORDER BY ns"`;
 const REVOCATIONS = `curl -sf -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SERVER/admin/revocations"`;
 
+/** deploy.test.ts runs it. */
+export const SECRETS = `(umask 077; for name in TOKEN_SIGNING_KEY=k1: SEALING_KEY=; do echo "$name$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=')"; done > secrets.env)`;
+
 const TAIL_FULL = "D1 is away and the tail is full: the oldest events went without it";
 const DATABASE_FULL = "the replay database is full: the oldest events of its longest window went";
 const SEALED = "a webhook secret cannot be opened: was SEALING_KEY changed? rotate it";
@@ -84,7 +87,10 @@ export const RUNBOOKS = {
       "npx wrangler deploy --dry-run --outdir dist/worker",
       "npm run size",
       `curl -sf "$GITSTORE_SERVER/version"`,
+      "gitstorectl drain --over 30s",
       "npm run deploy",
+      SECRETS,
+      "npm run deploy -- --secrets-file secrets.env",
       READY,
       METRICS,
       "gitstorectl watchers acme",
