@@ -15,6 +15,7 @@ import type {
   TestObject,
   Writer,
 } from "../../conformance/status/types.ts";
+import { Client, EventStream, type Event as GraphqlEvent, WATCH } from "../graphql/client.ts";
 import { ask } from "../support/http.ts";
 import {
   bindings,
@@ -133,7 +134,7 @@ export class WorkerWorld implements StatusWorld {
     controls.clockAheadMs = (controls.clockAheadMs ?? 0) + ms;
   }
 
-  /** Our protocol, a plain WebSocket, and chunked HTTP; each told to begin now. */
+  /** Every way to watch: our protocol, a plain WebSocket, chunked HTTP, and GraphQL's two; each told to begin now. */
   async observe(): Promise<Observation> {
     const token = (await this.token({ sub: "user:observer", may: "watch" })) ?? "";
     const from = await this.head();
@@ -147,6 +148,12 @@ export class WorkerWorld implements StatusWorld {
         "gitstore.watch.v1",
       ),
       HTTP: await lineWatch(token, `${this.path()}?${query}`),
+      "/watch/v1 over HTTP": await lineWatch(
+        token,
+        `/watch/v1/namespaces/${this.namespace}?kind=${this.kind.plural}&resourceVersion=${from}`,
+      ),
+      "graphql-transport-ws": await subscription(token, this.#asked(from)),
+      "GraphQL over server-sent events": await eventStream(token, this.#asked(from)),
     };
     return {
       settle: async () => {
@@ -157,6 +164,10 @@ export class WorkerWorld implements StatusWorld {
         return seen;
       },
     };
+  }
+
+  #asked(from: number): Record<string, string> {
+    return { kind: this.kind.kind, ns: this.namespace, rv: String(from) };
   }
 }
 
@@ -209,6 +220,37 @@ async function lineWatch(token: string, path: string): Promise<Watching> {
         const event = await stream.next();
         if (!event) throw new Error("the watch ended");
         if (event.type !== "BOOKMARK") seen.push(seenOf(event as WatchEvent));
+      }
+      await stream.close();
+      return seen;
+    },
+  };
+}
+
+const subscribed = ({ type, name, resourceVersion }: GraphqlEvent): Seen => ({ type, name, rv: resourceVersion });
+
+async function subscription(token: string, variables: Record<string, string>): Promise<Watching> {
+  const client = await Client.ready(token);
+  const watched = client.subscribe(WATCH, variables);
+  return {
+    async until(name) {
+      await client.until(() => watched.events.some((event) => event.name === name) || watched.isOver);
+      client.close();
+      return watched.events.filter(({ type }) => type !== "BOOKMARK").map(subscribed);
+    },
+  };
+}
+
+async function eventStream(token: string, variables: Record<string, string>): Promise<Watching> {
+  const stream = await EventStream.open(token, WATCH, variables);
+  return {
+    async until(name) {
+      const seen: Seen[] = [];
+      while (!seen.some((event) => event.name === name)) {
+        const sent = (await stream.next()) as { data: { data: { watchResources: GraphqlEvent } } } | undefined;
+        if (!sent) throw new Error("the stream ended");
+        const event = sent.data.data.watchResources;
+        if (event.type !== "BOOKMARK") seen.push(subscribed(event));
       }
       await stream.close();
       return seen;
