@@ -21,7 +21,7 @@ export const namespace: KindDef = coreKind({
   shortNames: ["ns"],
   scope: "Cluster",
   owner: "api",
-  printerColumns: [column("Title", ".spec.title"), column("Tier", ".spec.tier")],
+  printerColumns: [column("Title", ".spec.title"), column("Tier", ".spec.tier"), READY_COLUMN],
   spec: object("A tenant, and the unit of order.", {
     title: text("The name shown to people.", { maxLength: MAX_TITLE_LENGTH }),
     tier: text("Who the namespace belongs to.", { enum: ["USER", "ORGANIZATION"], default: "ORGANIZATION" }),

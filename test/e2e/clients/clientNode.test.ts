@@ -282,4 +282,43 @@ describe("leader election by a lease", () => {
     expect(seen).toEqual(["MODIFIED", "MODIFIED", "MODIFIED"]);
     watch.abort();
   });
+
+  it("is taken over by one of two who find it expired; the loser, and the leader that slept, get 409", async () => {
+    const leases = config.makeApiClient(CoordinationV1Api);
+    const name = "taken";
+    const acquired = {
+      holderIdentity: "a",
+      leaseDurationSeconds: 1,
+      acquireTime: new V1MicroTime(),
+      leaseTransitions: 0,
+    };
+    const held = await leases.createNamespacedLease({
+      namespace: "acme",
+      // Long ago: it has expired.
+      body: { metadata: { name, namespace: "acme" }, spec: { ...acquired, renewTime: new V1MicroTime(0) } },
+    });
+    const take = async (me: string) => {
+      const found = await leases.readNamespacedLease({ namespace: "acme", name });
+      return {
+        me,
+        body: {
+          ...found,
+          spec: { ...acquired, holderIdentity: me, renewTime: new V1MicroTime(), leaseTransitions: 1 },
+        },
+      };
+    };
+    // Both have read the same state before either writes.
+    const takers = await Promise.all([take("b"), take("c")]);
+    const written = await Promise.allSettled(
+      takers.map(({ body }) => leases.replaceNamespacedLease({ namespace: "acme", name, body })),
+    );
+    const winners = takers.filter((_, at) => written[at]?.status === "fulfilled").map(({ me }) => me);
+    expect(winners).toHaveLength(1);
+    const lost = written.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+    expect(await refusalOf(Promise.reject(lost.reason))).toMatchObject({ code: 409, reason: "Conflict" });
+    const slept = leases.replaceNamespacedLease({ namespace: "acme", name, body: held });
+    expect(await refusalOf(slept)).toMatchObject({ code: 409, reason: "Conflict" });
+    const now = await leases.readNamespacedLease({ namespace: "acme", name });
+    expect(now.spec).toMatchObject({ holderIdentity: winners[0], leaseTransitions: 1 });
+  });
 });

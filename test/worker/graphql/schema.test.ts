@@ -1,4 +1,11 @@
-import { buildSchema, GraphQLObjectType, lexicographicSortSchema, printSchema } from "graphql";
+import {
+  buildSchema,
+  GraphQLInputObjectType,
+  GraphQLObjectType,
+  getNamedType,
+  lexicographicSortSchema,
+  printSchema,
+} from "graphql";
 import { describe, expect, it } from "vitest";
 import { executableSchema } from "../../../src/graphql/build.ts";
 import { schemaText } from "../../../src/graphql/schema/index.ts";
@@ -43,6 +50,16 @@ describe("the schema", () => {
         "ownerReferences",
       ]),
     );
+  });
+
+  it("has an optional idempotencyKey in the input of every mutation", () => {
+    const { Mutation } = executableSchema().getTypeMap();
+    if (!(Mutation instanceof GraphQLObjectType)) throw new Error("no mutations");
+    for (const { name, args } of Object.values(Mutation.getFields())) {
+      const input = args[0] && getNamedType(args[0].type);
+      if (!(input instanceof GraphQLInputObjectType)) throw new Error(`${name} has no input`);
+      expect(String(input.getFields().idempotencyKey?.type), name).toBe("String");
+    }
   });
 
   it("leaves out what comes with releases and controllers", () => {
