@@ -44,7 +44,7 @@ export async function look(deps: EngineDeps, known: Settings): Promise<LookRepor
   const remote = deps.remoteFor(settings);
   const looker = new Looker(deps, ledger, remote, settings);
 
-  const hints = inbox.hints();
+  const lastHint = inbox.lastHint();
   const syncs = inbox.runningSyncs();
   if (state.open.length > 0) {
     await looker.finishOpen(state);
@@ -56,6 +56,8 @@ export async function look(deps: EngineDeps, known: Settings): Promise<LookRepor
   if (state.refs.length === 0) inbox.startBaseline(refs.refs.map((ref) => ref.name));
   await deps.faults.hit("afterRefsListed");
 
+  // Read once there is something to compare them with: a remote that is away must not cost a reading of all of them.
+  const hints = inbox.hints(lastHint);
   const observation = { settings, refs, at, hints, syncs };
   await looker.applyMoves(observation, state);
   await looker.followPatterns(observation);

@@ -13,7 +13,7 @@ const IDLE_MS = 3_600_000;
 export async function wake(deps: EngineDeps): Promise<void> {
   const settings = deps.inbox.settings();
   if (settings === null) return;
-  const seen = deps.inbox.hints().at(-1)?.seq ?? 0;
+  const seen = deps.inbox.lastHint();
   // Whoever removes the Repository takes the inbox's tables away, in the middle of a look too.
   const isRemoved = () => deps.inbox.settings() === null;
   const syncs = new Set(deps.inbox.runningSyncs().map(({ id }) => id));
@@ -97,6 +97,7 @@ async function settleFailure(
   try {
     if (failure instanceof RepositoryGone) return clock() + IDLE_MS;
     const at = nextRetry(deps);
+    inbox.prune(clock());
     const renamed = inbox.meta("renamed");
     await writeConditions(deps, settings, { failures: [failure], ...(renamed !== undefined && { renamed }) });
     return at;
@@ -111,7 +112,7 @@ async function settleFailure(
 /** Late, since an alarm set while one runs takes away that one's own retries. */
 async function arm(deps: EngineDeps, next: number, seen: number): Promise<void> {
   const { inbox, clock } = deps;
-  const cameIn = () => inbox.hints().some((hint) => hint.seq > seen) || inbox.runningSyncs().length > 0;
+  const cameIn = () => inbox.lastHint() > seen || inbox.runningSyncs().length > 0;
   const at = cameIn() ? clock() : Math.max(clock(), Math.round(next));
   const armed = await deps.alarm.get();
   if (armed !== null && armed <= at) return;

@@ -62,12 +62,14 @@ export function planMoves(
   exists: (oid: string) => boolean,
 ): Move[] {
   const moves: Move[] = [];
+  const byRef = hintsByRef(hints);
   for (const { ref, refType, from, to, counter } of changedRefs(applied, observed)) {
     const old = from;
     const target = to?.oid ?? null;
-    const chain = findChain(old, target, hintsOf(ref, hints));
+    const ofRef = byRef.get(ref) ?? [];
+    const chain = findChain(old, target, ofRef);
     const proven = chain?.every((hint) => hint.after === null || hint.after === target || exists(hint.after)) ?? false;
-    const steps: (Hint | null)[] = chain !== null && proven ? chain : [announcing(old, target, hintsOf(ref, hints))];
+    const steps: (Hint | null)[] = chain !== null && proven ? chain : [announcing(old, target, ofRef)];
     let before = old;
     steps.forEach((hint, index) => {
       const last = index === steps.length - 1;
@@ -87,8 +89,9 @@ export function stepsBetween(
   hints: readonly Hint[],
 ): string[] {
   const oids = new Set<string>();
+  const byRef = hintsByRef(hints);
   for (const { ref, from, to } of changedRefs(applied, observed)) {
-    const chain = findChain(from, to?.oid ?? null, hintsOf(ref, hints)) ?? [];
+    const chain = findChain(from, to?.oid ?? null, byRef.get(ref) ?? []) ?? [];
     for (const hint of chain.slice(0, -1)) if (hint.after !== null) oids.add(hint.after);
   }
   return [...oids];
@@ -114,8 +117,11 @@ function byTypeThenName(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function hintsOf(ref: string, hints: readonly Hint[]): Hint[] {
-  return hints.filter((hint) => hint.ref === ref).sort((a, b) => a.seq - b.seq);
+function hintsByRef(hints: readonly Hint[]): Map<string, Hint[]> {
+  return Map.groupBy(
+    [...hints].sort((a, b) => a.seq - b.seq),
+    (hint) => hint.ref,
+  );
 }
 
 function announcing(from: string | null, target: string | null, hints: Hint[]): Hint | null {
@@ -129,10 +135,11 @@ function announcing(from: string | null, target: string | null, hints: Hint[]): 
 function findChain(from: string | null, to: string | null, hints: Hint[]): Hint[] | null {
   const reached = new Map<string | null, Hint | null>([[from, null]]);
   const queue: (string | null)[] = [from];
+  const byBefore = Map.groupBy(hints, (hint) => hint.before);
   for (const at of queue) {
     if (at === to) break;
-    for (const hint of hints) {
-      if (hint.before !== at || hint.before === hint.after || reached.has(hint.after)) continue;
+    for (const hint of byBefore.get(at) ?? []) {
+      if (hint.before === hint.after || reached.has(hint.after)) continue;
       reached.set(hint.after, hint);
       queue.push(hint.after);
     }
@@ -142,8 +149,8 @@ function findChain(from: string | null, to: string | null, hints: Hint[]): Hint[
   for (let at = to; at !== from; ) {
     const hint = reached.get(at);
     if (hint === null || hint === undefined) return null;
-    chain.unshift(hint);
+    chain.push(hint);
     at = hint.before;
   }
-  return chain;
+  return chain.reverse();
 }

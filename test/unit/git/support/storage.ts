@@ -2,8 +2,13 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { Sql, SqlValue, Storage } from "../../../../src/git/storage.ts";
 
 /** A Durable Object's SQLite, as far as our cores use it, on node:sqlite. */
-export function memoryStorage(): Storage & { tables(): string[] } {
+export function memoryStorage(): Storage & {
+  tables(): string[];
+  queries: Set<string>;
+  scans(query: string): string[];
+} {
   const db = new DatabaseSync(":memory:");
+  const queries = new Set<string>();
   let depth = 0;
   const sql: Sql = {
     exec<T extends Record<string, SqlValue>>(query: string, ...bindings: SqlValue[]) {
@@ -12,6 +17,7 @@ export function memoryStorage(): Storage & { tables(): string[] } {
         db.exec(query);
         return { toArray: () => [] };
       }
+      queries.add(query);
       const rows = db.prepare(query).all(...(bindings as SQLInputValue[])) as T[];
       return { toArray: () => rows.map((row) => ({ ...row })) };
     },
@@ -32,6 +38,13 @@ export function memoryStorage(): Storage & { tables(): string[] } {
         depth--;
       }
     },
+    queries,
+    /** The tables and indexes that a query reads from end to end. */
+    scans: (query) =>
+      db
+        .prepare(`EXPLAIN QUERY PLAN ${query}`)
+        .all()
+        .flatMap(({ detail }) => /^SCAN (.+)/.exec(String(detail))?.[1] ?? []),
     tables: () =>
       sql
         .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
