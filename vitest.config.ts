@@ -37,6 +37,32 @@ export default defineConfig({
         },
       },
       {
+        // The fault campaign: a few seeds here; `npm run robustness` runs 200 of them, and kills processes as well.
+        plugins: [
+          cloudflareTest(async () => ({
+            main: "./test/robustness/entry.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+                TOKEN_SIGNING_KEY: "test:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXk",
+                SEALING_KEY: "c2VhbGluZy1rZXktc2VhbGluZy1rZXktc2VhbGluZy0",
+                ALLOW_PRIVATE_GIT: "true",
+                SEEDS: process.env.SEEDS ?? "1-10",
+                TRACE: process.env.TRACE ?? "",
+                REPORT: process.env.REPORT ?? "",
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "robustness",
+          include: ["test/robustness/**/*.test.ts"],
+          setupFiles: ["./test/worker/setup.ts"],
+          testTimeout: 120_000,
+        },
+      },
+      {
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

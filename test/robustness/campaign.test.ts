@@ -2,7 +2,7 @@ import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { tokenOf } from "../worker/support/token.ts";
-import { type Outcome, summary } from "./campaign/outcome.ts";
+import { OUTCOME_LINE, type Outcome, summary, toText } from "./campaign/outcome.ts";
 import { campaign } from "./campaign.ts";
 import { WorkerDial } from "./stage/dial.ts";
 
@@ -10,10 +10,12 @@ const bindings = env as unknown as {
   REPLAY: D1Database;
   TEST_MIGRATIONS: Parameters<typeof applyD1Migrations>[1];
   SEEDS: string;
-  SEED: string;
+  TRACE: string;
+  REPORT: string;
 };
-/** `SEED=17` runs that one again; `SEEDS=200` runs 1 to 200. */
-const seeds = bindings.SEED ? [Number(bindings.SEED)] : Array.from({ length: Number(bindings.SEEDS) }, (_, i) => i + 1);
+/** `SEEDS=17` runs that one, `SEEDS=1-20` runs those. */
+const [from = 1, to = from] = bindings.SEEDS.split("-").map(Number);
+const seeds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 let token: Promise<string> | undefined;
 const dial = new WorkerDial(() => {
@@ -22,8 +24,15 @@ const dial = new WorkerDial(() => {
   return token;
 });
 
+/** Every fault is logged by those it hits, as it should be; what a reader wants is the summary. `TRACE=1` tells each step. */
+const say = console.log.bind(console);
+if (!bindings.TRACE) for (const level of ["log", "info", "warn", "error"] as const) console[level] = () => undefined;
+
 const outcomes: Outcome[] = [];
-afterAll(() => console.log(summary(outcomes)));
+afterAll(() => {
+  if (bindings.REPORT) for (const outcome of outcomes) say(`${OUTCOME_LINE}${toText(outcome)}`);
+  else say(summary(outcomes));
+});
 
 // Objects of seeds that are over would slow down every later one.
 beforeEach(async () => {
@@ -33,8 +42,8 @@ beforeEach(async () => {
 
 describe("under faults the watch keeps every promise, and afterwards everything converges", () => {
   it.each(seeds)("seed %i", async (seed) => {
-    const outcome = await campaign(seed, dial);
+    const outcome = await campaign(seed, dial, (step) => bindings.TRACE && say(`seed ${seed}: ${step}`));
     outcomes.push(outcome);
-    expect(outcome.violations, `run it again with SEED=${seed} npm run robustness`).toEqual([]);
+    expect(outcome.violations, `run it again with SEEDS=${seed} npm run robustness`).toEqual([]);
   });
 });

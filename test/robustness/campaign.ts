@@ -9,6 +9,7 @@ import { Draw } from "./campaign/draw.ts";
 import { FaultPlan } from "./campaign/faults.ts";
 import { lists } from "./campaign/lister.ts";
 import type { Outcome } from "./campaign/outcome.ts";
+import { KILLED_DURING_WRITES } from "./campaign/points.ts";
 import { ApiWriter, Branch, type PushSize, type World } from "./campaign/writer.ts";
 import { converged } from "./checks/converged.ts";
 import { checkAll } from "./checks/index.ts";
@@ -26,10 +27,12 @@ import { lines } from "./transports/lines.ts";
 const STEPS = 90;
 const KIB = 1024;
 const MINUTE_MS = 60_000;
-/** Rounds of alarm and resume after the faults stopped, before a client counts as stuck. */
+/** Rounds of alarm and resume after the faults stopped in which nothing comes, before a client counts as stuck. */
 const CALM_ROUNDS = 40;
 /** How long a round waits for the next message. */
 const ROUND_MS = 100;
+/** Nobody needs so many messages: a client that comes no further by them is stuck as well. */
+const MOST_ROUNDS = 5_000;
 
 /** What is done in a step, by weight. */
 const ACTIONS = {
@@ -56,7 +59,7 @@ const ACTIONS = {
   hibernate: 4,
   kill: 3,
   abort: 2,
-  abortDuring: 3,
+  killDuring: 3,
   arm: 14,
   spoilD1: 8,
   landLate: 4,
@@ -72,7 +75,7 @@ export async function campaign(
   const pruned = new Map<number, Change>();
   // Small tails send resumes to D1; small windows, now and then, make cursors expire.
   const smallTail = draw.chance(60);
-  const smallWindow = smallTail && draw.chance(35);
+  const smallWindow = smallTail && draw.chance(70);
   const stage = await Stage.set(`seed-${seed}`, {
     ...(smallTail ? { tailEvents: draw.between(1, 40), tailMs: 1_000 } : {}),
     ...(smallWindow ? { windowEvents: 60, windowMs: 5_000 } : {}),
@@ -80,7 +83,7 @@ export async function campaign(
   stage.control.beforePrune = async (floor) => {
     for (const change of await windowRows(stage.name, floor)) pruned.set(change.rv, change);
   };
-  const run = new Run(seed, draw, stage, dial, pruned, trace);
+  const run = new Run(seed, draw, stage, dial, pruned, trace, smallWindow);
   for (let step = 0; step < STEPS; step++) await run.step();
   return run.finish();
 }
@@ -99,6 +102,8 @@ class Run {
   readonly #faults: FaultPlan;
   readonly #clients: Client[] = [];
   readonly #trace: (step: string) => void;
+  /** The window is small, and cursors expire. */
+  readonly #expiring: boolean;
   readonly #operations = new Map<string, number>();
 
   constructor(
@@ -108,8 +113,10 @@ class Run {
     dial: Dial,
     pruned: Map<number, Change>,
     trace: (step: string) => void,
+    expiring: boolean,
   ) {
     this.#trace = trace;
+    this.#expiring = expiring;
     this.#seed = seed;
     this.#draw = draw;
     this.#stage = stage;
@@ -118,7 +125,7 @@ class Run {
     this.#world = { stage, recorder: this.#recorder, draw, problems: this.#problems };
     this.#branches = ["main", "draft"].map((name) => new Branch(name, this.#world));
     this.#api = new ApiWriter(this.#world);
-    this.#faults = new FaultPlan(stage);
+    this.#faults = new FaultPlan(stage, trace);
   }
 
   async step(): Promise<void> {
@@ -185,10 +192,10 @@ class Run {
         return stage.kill();
       case "abort":
         return stage.abort();
-      case "abortDuring":
-        return this.#abortDuring();
+      case "killDuring":
+        return this.#killDuring();
       case "arm":
-        return this.#faults.arm(draw);
+        return this.#faults.arm(draw, this.#expiring);
       case "spoilD1":
         return this.#faults.spoilD1(draw);
       case "landLate":
@@ -216,16 +223,16 @@ class Run {
     await Promise.all([branch.go(), ...requests.map((request) => request())]);
   }
 
-  /** The process goes while requests are under way: each may have happened. */
-  async #abortDuring(): Promise<void> {
+  /** The object goes while requests are under way: each may have happened. */
+  async #killDuring(): Promise<void> {
     const requests = Array.from({ length: this.#draw.between(1, 3) }, () => this.#api.draw());
     const branch = this.#draw.one(this.#branches);
     if (!branch.busy) branch.begin({ changes: this.#draw.between(1, 20), bytes: 0, chunkSize: 1_000 });
     const turns = this.#draw.below(4);
     const under = Promise.all([branch.go(), ...requests.map((request) => request())]);
     for (let turn = 0; turn < turns; turn++) await scheduler.wait(0);
-    this.#faults.count("the process: abort during writes");
-    await this.#stage.abort();
+    this.#faults.count(KILLED_DURING_WRITES);
+    await this.#stage.kill();
     await under;
   }
 
@@ -248,6 +255,7 @@ class Run {
         start,
         credit: draw.chance(80) ? "prompt" : "held",
         window: draw.one([64, 256, 1_024]) * KIB,
+        ...(transport === "frames" ? { compact: draw.chance(this.#expiring ? 80 : 50), named: draw.chance(30) } : {}),
       },
       { namespace: this.#stage.name, dial: this.#dial, recorder: this.#recorder },
     );
@@ -296,6 +304,8 @@ class Run {
       faults: this.#faults.fired,
       connections: this.#recorder.connections.length,
       resumes: this.#clients.reduce((sum, { resumed }) => sum + resumed, 0),
+      compacted: this.#recorder.compacted,
+      named: this.#recorder.connections.filter(({ watcher }) => watcher !== undefined).length,
       events: this.#recorder.events,
       changes: log.changes.length,
       violations: [...new Set(violations)],
@@ -315,12 +325,17 @@ class Run {
   /** Every client reads, resumes, and comes to the log's end, helped by nothing but the ledger's alarms. */
   async #settle(log: LogModel): Promise<void> {
     for (const client of this.#clients) client.setCredit("prompt");
-    for (let round = 0; round < CALM_ROUNDS; round++) {
+    for (let round = 0, quiet = 0; quiet < CALM_ROUNDS && round < MOST_ROUNDS; round++) {
       const behind = this.#clients.filter((client) => !client.reached(log));
       if (behind.length === 0) return;
       for (const client of behind) await client.connect();
-      await Promise.race([...behind.map((client) => client.changed()), scheduler.wait(ROUND_MS)]);
-      if (round % 5 !== 4) continue;
+      const came = await Promise.race([
+        ...behind.map((client) => client.changed().then(() => true)),
+        scheduler.wait(ROUND_MS).then(() => false),
+      ]);
+      if (came) continue;
+      quiet += 1;
+      if (quiet % 5 !== 0) continue;
       this.#stage.jump(31_000);
       await this.#stage.alarm();
     }

@@ -52,7 +52,11 @@ export type Received =
 
 export type Start =
   /** The initial state, at least as new as `notOlderThan`; then live. */
-  { from: "state"; notOlderThan?: number } | { from: "now" } | { from: "rv"; rv: number };
+  | { from: "state"; notOlderThan?: number }
+  | { from: "now" }
+  | { from: "rv"; rv: number }
+  /** Where its watcher's durable position is: at most `worked`, the highest `done` it ever sent. */
+  | { from: "position"; worked: number };
 
 /** One watch from its request to its end. */
 export interface Connection {
@@ -62,6 +66,8 @@ export interface Connection {
   transport: string;
   selection: Selection;
   start: Start;
+  /** The named watcher that it is a connection of. */
+  watcher?: string;
   expired: "fail" | "compact";
   /** When it was asked for. */
   opened: number;

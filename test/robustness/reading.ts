@@ -101,6 +101,21 @@ export function read(connection: Connection): Reading {
   };
 }
 
+/**
+ * A connection whose cursor expired while it was on (`expired=compact`) told the log twice, once up to there and once
+ * from the compacted range on: two readings, as if it had been cut between them.
+ */
+export function parts(connection: Connection): Connection[] {
+  const { received } = connection;
+  const begins = received.findIndex((record) => record.what === "frame" && record.compacted);
+  const before = received.slice(0, Math.max(0, begins));
+  if (!before.some((record) => record.what === "frame")) return [connection];
+  const first = { ...connection, received: before };
+  const rv = read(first).covered;
+  if (rv === undefined) return [connection];
+  return [first, { ...connection, start: { from: "rv", rv }, received: received.slice(begins) }];
+}
+
 export function eventsOf(reading: Reading): RecordedEvent[] {
   return reading.steps.flatMap((step) => (step.step === "event" ? [step.event] : []));
 }

@@ -39,6 +39,13 @@ export class Recorder implements History {
     return outcome;
   }
 
+  /** Connections that got a compacted range. */
+  get compacted(): number {
+    return this.connections.filter(({ received }) =>
+      received.some((record) => record.what === "frame" && record.compacted),
+    ).length;
+  }
+
   /** Events that clients received, initial states included. */
   get events(): number {
     let count = 0;

@@ -25,5 +25,7 @@ function startText({ start }: Connection): string {
       return "from now";
     case "state":
       return "from the initial state";
+    case "position":
+      return `from its position, at most ${start.worked}`;
   }
 }

@@ -4,7 +4,7 @@ import { read } from "../reading.ts";
 import type { Recorder } from "../recorder.ts";
 import type { Selection } from "../selection.ts";
 import type { Dial } from "../transports/dial.ts";
-import { type Credit, nextStart, type Transport, type Wire } from "../transports/wire.ts";
+import { type Credit, nextStart, type Transport, type Wire, wasExpired } from "../transports/wire.ts";
 
 export interface ClientOptions {
   name: string;
@@ -13,6 +13,10 @@ export interface ClientOptions {
   start: Start;
   credit: Credit;
   window: number;
+  /** Resumes across the window's end by what became of things; frames alone can. */
+  compact?: boolean;
+  /** Is a named watcher: it resumes from the position that the ledger keeps for it. */
+  named?: boolean;
 }
 
 /** A client that resumes: one connection after another, each from the last resume point of the one before. */
@@ -26,6 +30,8 @@ export class Client {
   #last: Connection | undefined;
   /** How often it had to resume. */
   resumed = 0;
+  /** The highest RV it ever reported as done, or began at, which binds a watcher there. */
+  #worked: number;
 
   constructor(options: ClientOptions, world: { namespace: string; dial: Dial; recorder: Recorder }) {
     this.name = options.name;
@@ -33,10 +39,16 @@ export class Client {
     this.#world = world;
     this.#credit = options.credit;
     this.#start = options.start;
+    this.#worked = options.start.from === "rv" ? options.start.rv : 0;
   }
 
   get connected(): boolean {
     return this.#wire?.open === true;
+  }
+
+  /** Its newest connection, open or not. */
+  get connection(): Connection | undefined {
+    return this.#last;
   }
 
   get credit(): Credit {
@@ -45,10 +57,11 @@ export class Client {
 
   async connect(): Promise<void> {
     if (this.connected) return;
-    const { name, transport, selection, window } = this.#options;
+    const { name, transport, selection, window, compact = false, named = false } = this.#options;
     const { namespace, dial, recorder } = this.#world;
     if (this.#last) {
-      this.#start = nextStart(this.#last, transport.name === "frames");
+      const next = nextStart(this.#last, transport.name === "frames");
+      this.#start = named && !wasExpired(this.#last) ? { from: "position", worked: this.#worked } : next;
       this.resumed += 1;
     }
     const connection = recorder.connection({
@@ -56,11 +69,22 @@ export class Client {
       transport: transport.name,
       selection,
       start: this.#start,
-      expired: "fail",
+      expired: compact ? "compact" : "fail",
+      ...(named ? { watcher: name.replaceAll(" ", "-") } : {}),
     });
     this.#last = connection;
     try {
-      this.#wire = await transport.open({ namespace, dial, recorder, connection, window, credit: this.#credit });
+      this.#wire = await transport.open({
+        namespace,
+        dial,
+        recorder,
+        connection,
+        window,
+        credit: this.#credit,
+        worked: (rv) => {
+          this.#worked = Math.max(this.#worked, rv);
+        },
+      });
     } catch (error) {
       // The object died under the request: as good as a connection that broke.
       connection.received.push({

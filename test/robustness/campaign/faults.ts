@@ -2,37 +2,18 @@ import type { FaultPoint } from "../../../src/ledger/sql.ts";
 import { WindowUnavailable } from "../../../src/ledger/window.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Draw } from "./draw.ts";
-
-/** `kill`: the object dies there and then; `killAfter`: once that turn is durable; `throw`: an error, as a full disk. */
-export type How = "kill" | "killAfter" | "throw";
-
-const POINTS: readonly FaultPoint[] = [
-  "beforeCommit",
-  "afterCommitBeforeBroadcast",
-  "midBroadcast",
-  "midFlush",
-  "afterFlushBeforeMark",
-  "afterFlushBeforePrune",
-  "duringReplay",
-];
-
-/** Where an error can come up without the object dying; elsewhere nothing but memory stands between two statements. */
-const THROWS = new Set<FaultPoint>([
-  "beforeCommit",
-  "midFlush",
-  "afterFlushBeforeMark",
-  "afterFlushBeforePrune",
-  "duringReplay",
-]);
+import { type How, POINTS, THROWS, WHEN_EXPIRING } from "./points.ts";
 
 /** Arms faults at named points, and counts those that fired. */
 export class FaultPlan {
   readonly fired = new Map<string, number>();
   readonly #armed = new Map<FaultPoint, { left: number; how: How }>();
   readonly #stage: Stage;
+  readonly #trace: (what: string) => void;
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, trace: (what: string) => void) {
     this.#stage = stage;
+    this.#trace = trace;
     stage.control.hit = (point, doom) => {
       const armed = this.#armed.get(point);
       if (!armed) return;
@@ -55,13 +36,17 @@ export class FaultPlan {
   }
 
   count(what: string): void {
+    this.#trace(`! ${what}`);
     this.fired.set(what, (this.fired.get(what) ?? 0) + 1);
   }
 
-  arm(draw: Draw): void {
-    const point = draw.one(POINTS);
+  /** `expiring`: cursors expire in this campaign, so that points are reached which others never come to. */
+  arm(draw: Draw, expiring: boolean): void {
+    const point = draw.one(expiring && draw.chance(40) ? WHEN_EXPIRING : POINTS);
     const how = draw.weighted<How>({ kill: 4, killAfter: 3, throw: THROWS.has(point) ? 3 : 0 });
-    this.#armed.set(point, { left: draw.between(1, 4), how });
+    const left = draw.between(1, WHEN_EXPIRING.includes(point) ? 2 : 4);
+    this.#trace(`armed ${point}: ${how}, at hit ${left}`);
+    this.#armed.set(point, { left, how });
   }
 
   spoilD1(draw: Draw): void {

@@ -5,10 +5,28 @@ export interface Outcome {
   faults: Map<string, number>;
   connections: number;
   resumes: number;
+  /** Connections that got a compacted range, and those of named watchers. */
+  compacted: number;
+  named: number;
   events: number;
   /** RVs in the log. */
   changes: number;
   violations: string[];
+}
+
+/** Begins a line that is an outcome, where one process reports to another. */
+export const OUTCOME_LINE = "outcome: ";
+
+export function toText(outcome: Outcome): string {
+  return JSON.stringify({ ...outcome, operations: [...outcome.operations], faults: [...outcome.faults] });
+}
+
+export function fromText(text: string): Outcome {
+  const outcome = JSON.parse(text) as Omit<Outcome, "operations" | "faults"> & {
+    operations: [string, number][];
+    faults: [string, number][];
+  };
+  return { ...outcome, operations: new Map(outcome.operations), faults: new Map(outcome.faults) };
 }
 
 export function add(into: Map<string, number>, from: ReadonlyMap<string, number>): void {
@@ -18,12 +36,14 @@ export function add(into: Map<string, number>, from: ReadonlyMap<string, number>
 export function summary(outcomes: readonly Outcome[]): string {
   const operations = new Map<string, number>();
   const faults = new Map<string, number>();
-  const total = { connections: 0, resumes: 0, events: 0, changes: 0, violations: 0 };
+  const total = { connections: 0, resumes: 0, compacted: 0, named: 0, events: 0, changes: 0, violations: 0 };
   for (const outcome of outcomes) {
     add(operations, outcome.operations);
     add(faults, outcome.faults);
     total.connections += outcome.connections;
     total.resumes += outcome.resumes;
+    total.compacted += outcome.compacted;
+    total.named += outcome.named;
     total.events += outcome.events;
     total.changes += outcome.changes;
     total.violations += outcome.violations.length;
@@ -38,6 +58,8 @@ export function summary(outcomes: readonly Outcome[]): string {
     row("changes in the logs", total.changes),
     row("connections", total.connections),
     row("resumes", total.resumes),
+    row("connections of named watchers", total.named),
+    row("compacted ranges", total.compacted),
     row("events checked", total.events),
     row("violations", total.violations),
     ...(failed.length > 0 ? [`seeds with violations: ${failed.join(", ")}`] : []),

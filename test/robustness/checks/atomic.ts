@@ -1,6 +1,6 @@
 import type { Connection, History } from "../history.ts";
 import type { LogModel } from "../model.ts";
-import { type Frame, framesOf } from "../reading.ts";
+import { type Frame, framesOf, read } from "../reading.ts";
 import { Violation } from "../violation.ts";
 
 export const ATOMIC =
@@ -20,9 +20,11 @@ export function atomic({ connections }: History, log: LogModel): NotAtomic[] {
   });
 }
 
-/** Where a client may resume, no transaction is under way; but for a start that its client chose inside one. */
+/** Where a client may resume, no transaction is under way; but for a start that was chosen inside one. */
 function resumePoints(connection: Connection, frames: readonly Frame[], log: LogModel): NotAtomic[] {
-  const chosen = connection.start.from === "rv" ? connection.start.rv : undefined;
+  const { start } = connection;
+  // A position may be any frame of a compacted range.
+  const chosen = start.from === "rv" ? start.rv : start.from === "position" ? read(connection).start : undefined;
   return frames.flatMap((frame) => {
     if (frame.partial || frame.rv === chosen) return [];
     const transaction = log.transaction(frame.rv);

@@ -1,11 +1,13 @@
 /** Every promise of watch.md, and who checks it. */
 import type { History } from "../history.ts";
 import type { LogModel } from "../model.ts";
+import { parts } from "../reading.ts";
 import type { Violation } from "../violation.ts";
 import { ATOMIC, atomic } from "./atomic.ts";
 import { BOOKMARKABLE, bookmarkable } from "./bookmarkable.ts";
 import { CHAINED, chained } from "./chained.ts";
 import { CLOSES, closes } from "./closes.ts";
+import { COMPACTED, compacted } from "./compacted.ts";
 import { CONSISTENT, consistent } from "./consistent.ts";
 import { DURABLE, durable } from "./durable.ts";
 import { FILTERABLE, filterable } from "./filterable.ts";
@@ -34,9 +36,17 @@ export const CHECKS: Readonly<Record<string, { sentence: string; check: Check }>
   monotonic: { sentence: MONOTONIC, check: monotonic },
   consistent: { sentence: CONSISTENT, check: consistent },
   chained: { sentence: CHAINED, check: chained },
+  compacted: { sentence: COMPACTED, check: compacted },
   closes: { sentence: CLOSES, check: closes },
 };
 
+/** What each check finds, by its name. */
+export function findings(history: History, log: LogModel): [string, Violation[]][] {
+  const parted = { ...history, connections: history.connections.flatMap(parts) };
+  // The sum of bytes runs through all of a connection.
+  return Object.entries(CHECKS).map(([name, { check }]) => [name, check(check === chained ? history : parted, log)]);
+}
+
 export function checkAll(history: History, log: LogModel): Violation[] {
-  return Object.values(CHECKS).flatMap(({ check }) => check(history, log));
+  return findings(history, log).flatMap(([, found]) => found);
 }

@@ -28,7 +28,8 @@ export function monotonic(history: History, log: LogModel): NotMonotonic[] {
       head = Math.max(head, frame.head);
     }
     const { initial, start } = read(connection);
-    const began = connection.start.from === "rv" ? undefined : initial ? initial.rv : start;
+    const chosen = connection.start.from === "rv" || connection.start.from === "position";
+    const began = initial ? initial.rv : chosen ? undefined : start;
     const before = known(connection.opened);
     if (began !== undefined && began < before)
       found.push(new NotMonotonic(`it began at ${began}, after RV ${before} was known`, { connection, rv: began }));

@@ -3,16 +3,46 @@ import type { LogModel } from "../model.ts";
 import { eventsOf, read } from "../reading.ts";
 import { Violation } from "../violation.ts";
 
-export const RESUMABLE = "Resumable: from any RV in the window, strictly after it";
+export const RESUMABLE =
+  "Resumable: from any RV in the window, strictly after it; a named watcher from its position, which is never beyond what it worked and never goes back";
 
 export class NotResumable extends Violation {
   readonly promise = RESUMABLE;
 }
 
 export function resumable({ connections }: History, log: LogModel): NotResumable[] {
-  return connections.flatMap((connection) =>
-    connection.start.from === "rv" ? resumed(connection, connection.start.rv, log) : [],
-  );
+  return [
+    ...connections.flatMap((connection) =>
+      connection.start.from === "rv" ? resumed(connection, connection.start.rv, log) : [],
+    ),
+    ...positions(connections),
+  ];
+}
+
+/** Where the connections of each named watcher began that said nothing of where. */
+function positions(connections: readonly Connection[]): NotResumable[] {
+  const found: NotResumable[] = [];
+  const positionOf = new Map<string, number>();
+  for (const connection of connections) {
+    const { start, watcher, received } = connection;
+    const first = received.find((record) => record.what === "frame");
+    if (start.from !== "position" || watcher === undefined || first?.what !== "frame") continue;
+    const before = positionOf.get(watcher) ?? 0;
+    if (first.snapshot) {
+      if (before > 0)
+        found.push(new NotResumable(`it began with an initial state, and its position is ${before}`, { connection }));
+      continue;
+    }
+    const position = first.prev ?? first.rv;
+    if (position > start.worked)
+      found.push(
+        new NotResumable(`its position is ${position}, and it worked no more than ${start.worked}`, { connection }),
+      );
+    if (position < before)
+      found.push(new NotResumable(`its position went back from ${before} to ${position}`, { connection }));
+    positionOf.set(watcher, position);
+  }
+  return found;
 }
 
 function resumed(connection: Connection, from: number, log: LogModel): NotResumable[] {

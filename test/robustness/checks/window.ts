@@ -8,15 +8,20 @@ export class NotInWindow extends Violation {
   readonly promise = WINDOW;
 }
 
-/** D1 against what the ledger itself still has, and for holes: after the outbox has drained. */
-export function windowWhole(rows: readonly Change[], tail: readonly Change[], log: LogModel): NotInWindow[] {
+/** D1 against what the ledger itself still has, and for holes, up to where the outbox has drained. */
+export function windowWhole(
+  rows: readonly Change[],
+  tail: readonly Change[],
+  log: LogModel,
+  upTo = log.head,
+): NotInWindow[] {
   const found: NotInWindow[] = [];
   const byRv = new Map<number, Change>();
   for (const row of rows) {
     if (byRv.has(row.rv)) found.push(new NotInWindow(`RV ${row.rv} is in D1 twice`, { rv: row.rv }));
     byRv.set(row.rv, row);
   }
-  for (let rv = log.floor + 1; rv <= log.head; rv++) {
+  for (let rv = log.floor + 1; rv <= upTo; rv++) {
     if (!byRv.has(rv) && !log.isSkipped(rv)) found.push(new NotInWindow(`RV ${rv} is not in D1`, { rv }));
   }
   for (const change of tail) {

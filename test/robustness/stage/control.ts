@@ -2,6 +2,7 @@
 import type { Retention } from "../../../src/ledger/outbox.ts";
 import type { FaultPoint } from "../../../src/ledger/sql.ts";
 import type { Window } from "../../../src/ledger/window.ts";
+import type { D1Mode } from "../campaign/points.ts";
 
 /** Ways to end an object where it stands. */
 export interface Doom {
@@ -10,19 +11,6 @@ export interface Doom {
   /** When this turn's writes are durable: they happened, and hardly anyone was told. */
   afterSync(): void;
 }
-
-export type D1Mode =
-  | "well"
-  /** Takes a while, so that other things happen meanwhile. */
-  | "slow"
-  /** Answers with an error, at once. */
-  | "failing"
-  /** Does not answer in time. */
-  | "stalled"
-  /** Is given up on by its caller, and happens later all the same. */
-  | "late"
-  /** Happens, and its answer is lost. */
-  | "deaf";
 
 export interface Control {
   /** Called at each named point; may throw, or doom the object. */

@@ -1,5 +1,5 @@
 import { exports } from "cloudflare:workers";
-import type { Dial, Socket, Stream } from "../transports/dial.ts";
+import { type Dial, NoUpgrade, type Socket, type Stream } from "../transports/dial.ts";
 
 const ORIGIN = "https://edge.test";
 
@@ -22,7 +22,10 @@ export class WorkerDial implements Dial {
     const offered = protocols.length > 0 ? { "sec-websocket-protocol": protocols.join(", ") } : undefined;
     const response = await this.#fetch(path, { upgrade: "websocket", ...offered });
     const socket = response.webSocket;
-    if (!socket) throw new Error(`no socket: ${response.status} ${await response.text()}`);
+    if (!socket) {
+      await response.body?.cancel(); // a stream that nobody reads ends by no other way
+      throw new NoUpgrade(response.status);
+    }
     return {
       send(text) {
         if (socket.readyState === WebSocket.OPEN) socket.send(text);

@@ -12,6 +12,9 @@ const AHEAD_MS = 24 * 3_600_000;
 /** An object without work is evicted at once. */
 const EVICT_MS = 300;
 
+/** By then what clients have sent has been read. */
+const QUIET_MS = 60;
+
 /** One namespace's ledger, and everything that can be done to it from outside. */
 export class Stage {
   readonly name: string;
@@ -20,7 +23,6 @@ export class Stage {
   readonly #clock: Controls;
   /** The object died inside its alarm: the platform runs it again. */
   #alarmOwed = false;
-
   private constructor(name: string, repository: { uid: string; name: string }) {
     this.name = name;
     this.repository = repository;
@@ -60,7 +62,7 @@ export class Stage {
     // Nothing to evict is fine: an object that is not running was evicted already.
     const evicted = evictDurableObject(this.#object, { webSockets: "hibernate" }).then(
       () => true,
-      () => true, // nothing to evict: an object that is not running was evicted already
+      () => true,
     );
     // A method that rejected over RPC leaves a reference behind, and then nothing evicts its object.
     if (!(await Promise.race([evicted, scheduler.wait(EVICT_MS)]))) await this.kill();
@@ -71,8 +73,10 @@ export class Stage {
     await runInDurableObject(this.#object, (_, state) => state.abort("killed at rest")).catch(() => undefined);
   }
 
-  /** All objects die, and what is under way with them. */
+  /** All objects die at once, the stateless Worker's bridges with them. */
   async abort(): Promise<void> {
+    // workerd itself crashes where a socket's message arrives in that turn (workers-sdk issue 5439).
+    await scheduler.wait(QUIET_MS);
     await abortAllDurableObjects();
   }
 

@@ -1,6 +1,6 @@
 /** How a client reaches the server: inside workerd, over the network, or whatever comes later. */
 export interface Dial {
-  /** Opens a WebSocket. Rejects where there is none; a refusal is a message and a close. */
+  /** Opens a WebSocket. Rejects where there is none, with `NoUpgrade` where HTTP answered; a refusal is a message and a close. */
   socket(path: string, protocols: readonly string[]): Promise<Socket>;
   /** Opens a stream; rejects where it breaks before its headers. */
   stream(path: string): Promise<Stream>;
@@ -20,4 +20,14 @@ export interface Stream {
   /** Undefined at the end; rejects where the stream broke. Nothing is read ahead of it, so not to call it is to stall. */
   read(): Promise<Uint8Array | undefined>;
   cancel(): Promise<void>;
+}
+
+/** The server answered the upgrade as HTTP: 200 where an initial state is more than a socket without acknowledgements may get. */
+export class NoUpgrade extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`no socket: ${status}`);
+    this.status = status;
+  }
 }

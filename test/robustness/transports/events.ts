@@ -1,4 +1,5 @@
-import type { Socket } from "./dial.ts";
+import { NoUpgrade, type Socket } from "./dial.ts";
+import { lines } from "./lines.ts";
 import { parseEvent } from "./parse.ts";
 import { kubeWatch } from "./paths.ts";
 import { type Credit, RecordingWire, type Transport, type Wire, type WireOptions } from "./wire.ts";
@@ -9,7 +10,14 @@ export const events: Transport = {
   manyKinds: false,
   async open(options: WireOptions): Promise<Wire> {
     const { namespace, connection, dial } = options;
-    return new EventsWire(options, await dial.socket(kubeWatch(namespace, connection.selection, connection.start), []));
+    try {
+      const path = kubeWatch(namespace, connection.selection, connection.start);
+      return new EventsWire(options, await dial.socket(path, []));
+    } catch (error) {
+      // As client libraries do: where there is no upgrade, the same watch over HTTP.
+      if (error instanceof NoUpgrade && error.status === 200) return lines.open(options);
+      throw error;
+    }
   },
 };
 

@@ -9,20 +9,24 @@ export const frames: Transport = {
   manyKinds: true,
   async open(options: WireOptions): Promise<Wire> {
     const { namespace, connection, window, dial } = options;
-    let path = multiWatch(namespace, connection.selection, connection.start, window);
-    if (connection.expired === "compact") path += "&expired=compact";
+    const path = multiWatch(namespace, connection, window);
     return new FramesWire(options, await dial.socket(path, ["gitstore.watch.v1"]));
   },
 };
 
 class FramesWire extends RecordingWire {
   readonly #socket: Socket;
+  readonly #worked: (rv: number) => void;
   #sent = 0;
   #acked = 0;
+  /** The newest resume point. */
+  #covered = 0;
+  #done = 0;
 
   constructor(options: WireOptions, socket: Socket) {
     super(options);
     this.#socket = socket;
+    this.#worked = options.worked;
     socket.listen(
       (text) => this.#take(text),
       (code, reason) => this.ended(code, reason),
@@ -32,7 +36,9 @@ class FramesWire extends RecordingWire {
   #take(text: string): void {
     const more = this.took((order) => {
       const record = parseFrame(text, order);
-      if (record.what === "frame") this.#sent = record.sent;
+      if (record.what !== "frame") return record;
+      this.#sent = record.sent;
+      if (!record.partial && (!record.snapshot || record.end)) this.#covered = record.rv;
       return record;
     });
     if (more && this.credit === "prompt") this.sip();
@@ -42,6 +48,15 @@ class FramesWire extends RecordingWire {
     if (!this.open || this.#sent === this.#acked) return;
     this.#acked = this.#sent;
     this.#socket.send(JSON.stringify({ ack: this.#sent }));
+    this.#work();
+  }
+
+  /** Of a named watcher: what has come is worked at once. */
+  #work(): void {
+    if (this.connection.watcher === undefined || this.#covered === this.#done) return;
+    this.#done = this.#covered;
+    this.#worked(this.#done);
+    this.#socket.send(JSON.stringify({ done: String(this.#done) }));
   }
 
   setCredit(credit: Credit): void {

@@ -1,4 +1,4 @@
-import type { Start } from "../history.ts";
+import type { Connection, Start } from "../history.ts";
 import { fieldText, labelText, type Selection } from "../selection.ts";
 
 export interface KindPath {
@@ -52,15 +52,21 @@ export function kubeWatch(namespace: string, selection: Selection, start: Start)
 }
 
 /** `/watch/v1`: several kinds in one stream. */
-export function multiWatch(namespace: string, selection: Selection, start: Start, window: number): string {
+export function multiWatch(
+  namespace: string,
+  { selection, start, expired, watcher }: Pick<Connection, "selection" | "start" | "expired" | "watcher">,
+  window: number,
+): string {
   const query = selectors(selection);
+  if (expired === "compact") query.set("expired", "compact");
+  if (watcher !== undefined) query.set("watcher", watcher);
   for (const key of selection.kinds ?? []) query.append("kind", kindPath(key).kind);
   query.set("window", String(window));
   if (start.from === "rv") query.set("resourceVersion", String(start.rv));
   if (start.from === "now") query.set("sendInitialEvents", "false");
-  if (start.from === "state" && start.notOlderThan) {
+  if (start.from === "state" && (start.notOlderThan || watcher !== undefined)) {
     query.set("sendInitialEvents", "true");
-    query.set("resourceVersion", String(start.notOlderThan));
+    if (start.notOlderThan) query.set("resourceVersion", String(start.notOlderThan));
   }
   return `/watch/v1/namespaces/${namespace}?${query}`;
 }

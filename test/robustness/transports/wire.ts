@@ -15,6 +15,8 @@ export interface WireOptions {
   credit: Credit;
   /** Bytes that may be unacknowledged, where the transport lets its client say. */
   window: number;
+  /** Told of each `done` before it is sent. */
+  worked: (rv: number) => void;
 }
 
 /** One open watch and what its client does to it. `GraphQL` and others are further implementations. */
@@ -108,11 +110,15 @@ export abstract class RecordingWire implements Wire {
   }
 }
 
+/** Whether its cursor was answered 410: what it had is of no more use. */
+export function wasExpired({ received }: Connection): boolean {
+  return received.some((record) => record.what === "error" && record.code === 410);
+}
+
 /** Where the next connection of a client starts that was on this one. */
 export function nextStart(connection: Connection, framed: boolean): Connection["start"] {
-  const { received, start } = connection;
-  const expired = received.some((record) => record.what === "error" && record.code === 410);
-  if (expired) return { from: "state" };
+  const { start } = connection;
+  if (wasExpired(connection)) return { from: "state" };
   const { initial, covered, steps } = read(connection);
   if (initial && initial.rv === undefined) return start;
   // On the line transports every event is a place to resume from; on frames only a whole frame's `rv` is.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { converged } from "../../robustness/checks/converged.ts";
-import { CHECKS, checkAll } from "../../robustness/checks/index.ts";
+import { checkAll, findings } from "../../robustness/checks/index.ts";
 import { windowWhole } from "../../robustness/checks/window.ts";
 import type { Connection, History, Listing, Received, RecordedEvent } from "../../robustness/history.ts";
 import { type Change, LogModel, withVersion } from "../../robustness/model.ts";
@@ -14,7 +14,7 @@ const eventsOf = (connection: Connection): RecordedEvent[] =>
   );
 /** The names of the checks that find something. */
 const caughtBy = (history: History, model: LogModel = log): string[] =>
-  Object.entries(CHECKS).flatMap(([name, { check }]) => (check(history, model).length > 0 ? [name] : []));
+  findings(history, model).flatMap(([name, found]) => (found.length > 0 ? [name] : []));
 const list = (rv: number, change: Partial<Listing> = {}): Listing => ({
   id: 1,
   called: next(),

@@ -1,0 +1,86 @@
+/**
+ * `npm run robustness`: the campaign inside workerd over 200 seeds, then the one that kills the process, over 10.
+ * `SEEDS=17` or `SEEDS=1-50` chooses; `KILL_SEEDS` likewise; `TRACE=1` tells each step of a seed.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fromText, OUTCOME_LINE, type Outcome, summary } from "./campaign/outcome.ts";
+import { FAULTS } from "./campaign/points.ts";
+import { killCampaign } from "./process/run.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+/** A run of the test pool gets slower with every request it has made, so each batch gets its own. */
+const BATCH = 20;
+
+function rangeOf(text: string): number[] {
+  const [from = 1, to = from] = text.split("-").map(Number);
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+}
+
+/** Inside workerd, by vitest, which has the pool for it. A seed without an outcome failed in another way. */
+async function inside(seeds: readonly number[]): Promise<Outcome[]> {
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const outcomes: Outcome[] = [];
+  for (let at = 0; at < seeds.length; at += BATCH) {
+    const batch = seeds.slice(at, at + BATCH);
+    const env = { ...process.env, SEEDS: `${batch[0]}-${batch.at(-1)}`, REPORT: "1", NO_COLOR: "1" };
+    const run = spawn(process.execPath, [vitest, "run", "--project", "robustness"], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const told = new Map<number, Outcome>();
+    const errors: string[] = [];
+    const ended = once(run, "exit");
+    for await (const line of createInterface({ input: run.stdout })) {
+      const begin = line.indexOf(OUTCOME_LINE);
+      if (begin >= 0) {
+        const outcome = fromText(line.slice(begin + OUTCOME_LINE.length));
+        told.set(outcome.seed, outcome);
+      } else if (/^seed \d+: /.test(line)) console.log(line);
+      else if (/Error: /.test(line)) errors.push(line);
+    }
+    await ended;
+    for (const seed of batch) outcomes.push(told.get(seed) ?? lost(seed, errors));
+    report("inside workerd", outcomes.slice(-batch.length));
+  }
+  return outcomes;
+}
+
+function lost(seed: number, errors: readonly string[]): Outcome {
+  const counts = { connections: 0, resumes: 0, compacted: 0, named: 0, events: 0, changes: 0 };
+  const violations = [`the seed did not come to its end: ${errors[0] ?? "no reason was told"}`];
+  return { seed, operations: new Map(), faults: new Map(), ...counts, violations };
+}
+
+async function outside(seeds: readonly number[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const seed of seeds) {
+    outcomes.push(await killCampaign(seed));
+    report("kill -9", outcomes.slice(-1));
+  }
+  return outcomes;
+}
+
+function report(what: string, outcomes: readonly Outcome[]): void {
+  const first = outcomes[0]?.seed;
+  const last = outcomes.at(-1)?.seed;
+  const failed = outcomes.filter(({ violations }) => violations.length > 0);
+  const seeds = first === last ? `seed ${first}` : `seeds ${first} to ${last}`;
+  console.log(`${what}: ${seeds}: ${failed.length === 0 ? "no violation" : `${failed.length} with violations`}`);
+  for (const { seed, violations } of failed)
+    for (const violation of violations) console.error(`  seed ${seed}: ${violation}`);
+}
+
+const { SEEDS, KILL_SEEDS } = process.env;
+const within = await inside(rangeOf(SEEDS ?? (KILL_SEEDS ? "1-0" : "1-200")));
+const killed = await outside(rangeOf(KILL_SEEDS ?? (SEEDS ? "1-0" : "1-10")));
+if (within.length > 0) console.log(`\nInside workerd, faults at named points:\n${summary(within)}`);
+if (killed.length > 0)
+  console.log(`\nThe process, killed and restarted, its clients cut inside frames:\n${summary(killed)}`);
+const missing = within.length >= 200 ? FAULTS.filter((fault) => !within.some(({ faults }) => faults.has(fault))) : [];
+if (missing.length > 0) console.error(`faults that never fired: ${missing.join(", ")}`);
+process.exitCode =
+  missing.length === 0 && [...within, ...killed].every(({ violations }) => violations.length === 0) ? 0 : 1;

@@ -1,0 +1,69 @@
+/** The reference read of a server that is dead: what its files hold is what was durable. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { WatchedObject } from "../history.ts";
+import type { Change } from "../model.ts";
+
+interface Row {
+  rv: number;
+  type: number;
+  kind: string;
+  name: string;
+  last: number;
+  json: string;
+}
+
+const TYPES = ["", "ADDED", "MODIFIED", "DELETED", "LOGGED"] as const;
+const COLUMNS = "rv, type, kind, name, last, json";
+
+function changeOf({ rv, type, kind, name, last, json }: Row): Change {
+  const told = TYPES[type];
+  if (!told) throw new Error(`RV ${rv} has type ${type}`);
+  return { rv, type: told, key: `${kind}/${name}`, object: JSON.parse(json) as WatchedObject, ends: last > 0 };
+}
+
+export interface DeadState {
+  /** Rows of the ledger's own log that are still in its tail. */
+  tail: Change[];
+  /** Rows of the window in D1, which has all up to `flushed`. */
+  window: Change[];
+  flushed: number;
+}
+
+export function readDead(stateDir: string, namespace: string): DeadState {
+  const state: DeadState = { tail: [], window: [], flushed: 0 };
+  for (const file of readdirSync(stateDir, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".sqlite")) continue;
+    const db = new DatabaseSync(join(stateDir, file));
+    try {
+      const tables = new Set(
+        (db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[]).map(
+          ({ name }) => name,
+        ),
+      );
+      if (tables.has("events") && tables.has("windows")) state.window = windowOf(db, namespace);
+      else if (tables.has("versions") && tables.has("heads") && metaOf(db, "namespace") === namespace) {
+        state.tail = tailOf(db);
+        state.flushed = Number(metaOf(db, "flushed"));
+      }
+    } finally {
+      db.close();
+    }
+  }
+  return state;
+}
+
+function metaOf(db: DatabaseSync, key: string): unknown {
+  return (db.prepare("SELECT value FROM meta WHERE key = ?").get(key) as { value: unknown } | undefined)?.value;
+}
+
+function windowOf(db: DatabaseSync, namespace: string): Change[] {
+  const rows = db.prepare(`SELECT ${COLUMNS} FROM events WHERE ns = ? ORDER BY rv`).all(namespace);
+  return (rows as unknown as Row[]).map(changeOf);
+}
+
+function tailOf(db: DatabaseSync): Change[] {
+  const rows = db.prepare(`SELECT ${COLUMNS} FROM versions WHERE rv > ? ORDER BY rv`).all(Number(metaOf(db, "floor")));
+  return (rows as unknown as Row[]).map(changeOf);
+}
