@@ -40,6 +40,8 @@ export function failureOf(status: Status): GraphQLError {
   const seconds = status.details?.retryAfterSeconds;
   const causes = status.details?.causes;
   return failure(codeOf(status), status.message ?? "", {
+    // Another instance works: who was taken over has to stop.
+    ...(status.reason === "Fenced" ? { retryable: false, reason: "FENCED" } : {}),
     ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
     ...(causes === undefined ? {} : { causes }),
   });

@@ -149,19 +149,29 @@ describe("a token that ends", () => {
     ]);
   });
 
-  it("is registered with the ledgers it watches, so that a revocation finds it", async () => {
+  it("is registered with the ledgers it watches, so that a revocation ends all that it watches", async () => {
     const token = await tokenOf({ role: "admin", namespaces: ["*"] }, { sub: "user:known" });
-    const watched = (await Client.ready(token)).subscribe(WATCH, {
-      kind: "Product",
-      ns: ledger.name,
-      rv: "__product_watch_bootstrap__",
-    });
+    const variables = { kind: "Product", ns: ledger.name, rv: "__product_watch_bootstrap__" };
+    const client = await Client.ready(token);
+    const watched = client.subscribe(WATCH, variables);
     await watched.untilTold(1);
+    const events = await EventStream.open(token, WATCH, variables);
+    expect(await events.next()).toMatchObject({ data: { data: { watchResources: { type: "BOOKMARK" } } } });
     const rows = async () =>
       (
         await bindings.REPLAY.prepare("SELECT ns FROM sessions WHERE sub = ?").bind("user:known").all<{ ns: string }>()
       ).results.map(({ ns }) => ns);
     await expect.poll(rows).toEqual([ledger.name]);
+    const { body } = await ask(admin, "/admin/revocations", { method: "POST", body: { sub: "user:known" } });
+    expect(body).toMatchObject({ closed: 2 });
+    expect((await client.closed).code).toBe(4403);
+    const ended = { extensions: { code: "UNAUTHENTICATED", retryable: false, resourceVersion: watched.cursor } };
+    expect(watched.errors).toMatchObject([ended]);
+    expect(await events.next()).toMatchObject({ event: "next", data: { errors: [ended] } });
+    expect(await events.next()).toMatchObject({ event: "complete" });
+    const again = await Client.open();
+    again.send({ type: "connection_init", payload: { Authorization: `Bearer ${token}` } });
+    expect((await again.closed).code).toBe(4401);
   });
 });
 

@@ -143,7 +143,7 @@ describe("the status mutation of a kind", () => {
     const query =
       "mutation($input: UpdateProductStatusInput!) { updateProductStatus(input: $input) { conflict { reason } } }";
     const { errors } = await gql(controller, query, { input }, { headers });
-    expect(errors?.[0]?.extensions.code).toBe("CONFLICT");
+    expect(errors?.[0]?.extensions).toEqual({ code: "CONFLICT", retryable: false, reason: "FENCED" });
     const malformed = await gql(controller, query, { input }, { headers: { "gitstore-watcher": "no epoch" } });
     expect(malformed.errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
   });
