@@ -55,6 +55,16 @@ class Shop {
     await this.#commit([{ ...this.#file(row), text: null }], `Remove ${name}`);
   }
 
+  /** A category that none is below and no product is in; its key. */
+  async removeLeaf(): Promise<string> {
+    const used = new Set([...this.products.values(), ...this.categories.map(({ parent }) => parent)]);
+    const at = this.categories.findIndex(({ id }) => !used.has(id));
+    const [leaf] = this.categories.splice(at, 1);
+    if (at < 0 || !leaf) throw new Error(`${this.name} has no category without products`);
+    await this.#commit([{ ...categoryFile(leaf), text: null }], `Remove ${leaf.id}`);
+    return `${this.name}/${dnsName(leaf.id)}`;
+  }
+
   resolved(category: CategoryRow): Resolved {
     const path: string[] = [];
     for (let at: CategoryRow | undefined = category; at; at = this.categories.find(({ id }) => id === at?.parent))
@@ -225,5 +235,23 @@ describe("upstream's controller manager", () => {
     expect(manager.endings.length).toBeGreaterThanOrEqual(3);
     expect([manager.lists, manager.relists, manager.quarantined, manager.faults]).toEqual([0, 0, [], []]);
     expect(manager.endings.filter((ending) => ending.includes("WATCH_EXPIRED"))).toEqual([]);
+  });
+
+  it("38. quarantines a category that is deleted, its own defect, while the edge and all else are right", async () => {
+    const charlie = shops[2];
+    if (!charlie) throw new Error("charlie was not added");
+    // Its products move together, so that a category is free.
+    for (const [name] of charlie.products) await charlie.move(name, charlie.categories[0]?.id ?? "");
+    await settles();
+    expect(manager.quarantined).toEqual([]);
+    const key = await charlie.removeLeaf();
+    await expect.poll(() => manager.quarantined, SETTLED).toEqual([expect.stringContaining(key)]);
+    await settles();
+    expect([manager.lists, manager.relists, manager.faults]).toEqual([0, 0, []]);
+    // It is told what it asks for as before.
+    const [name = ""] = charlie.products.keys();
+    await charlie.move(name, charlie.categories.at(-1)?.id ?? "");
+    await settles();
+    expect(manager.quarantined).toEqual([expect.stringContaining(key)]);
   });
 });
