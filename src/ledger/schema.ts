@@ -131,6 +131,10 @@ CREATE TABLE leases (
   json TEXT NOT NULL
 ) WITHOUT ROWID;
 `,
+  // An identity that is admitted clears what was refused of it: without this each one reads every record.
+  `
+CREATE INDEX rejected_by_identity ON rejected (kind, name, repo, branch);
+`,
 ];
 
 /** Brings an object's tables up to date. `meta` is made first: an object without it was never opened. */

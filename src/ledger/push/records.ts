@@ -51,7 +51,9 @@ export class Refusals {
 
   dropOf(branch: string, { kind, name }: Identity): void {
     if (!this.#any) return;
-    const query = "DELETE FROM rejected WHERE repo = ? AND branch = ? AND kind = ? AND name = ?";
+    // Left to itself the planner takes the primary key, and reads all that the branch has refused, for each file.
+    const query =
+      "DELETE FROM rejected INDEXED BY rejected_by_identity WHERE repo = ? AND branch = ? AND kind = ? AND name = ?";
     this.#store.storage.sql.exec(query, this.#repo, branch, kind, name);
   }
 }
