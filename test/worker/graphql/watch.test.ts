@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tokenFor } from "../support/http.ts";
-import { push, type TestLedger } from "../support/ledger.ts";
+import { headOf, push, type TestLedger } from "../support/ledger.ts";
 import { Client, type Subscription, WATCH } from "./client.ts";
 import { category, commit, data, product, productsOf, shop } from "./support.ts";
 
@@ -137,6 +137,17 @@ describe("a watch of one namespace", () => {
       namespace: ledger.name,
       resourceVersion: expect.stringMatching(/^[1-9]/),
     });
+  });
+
+  it("tells a BOOKMARK where much happened that it does not show, so that its cursor does not age", async () => {
+    const own = await shop(admin, "busy");
+    const watched = await live(own, { kind: "Collection" });
+    const before = await headOf(own);
+    await commit(own, productsOf(900, "a"));
+    await commit(own, productsOf(900, "b"));
+    await watched.untilTold(1);
+    expect(new Set(watched.told)).toEqual(new Set(["BOOKMARK"]));
+    expect(Number(watched.cursor)).toBeGreaterThanOrEqual(before + 1_000);
   });
 
   it.each([
