@@ -4,6 +4,7 @@ import { bearerOf, protocolsOf } from "../../auth/bearer.ts";
 import type { Identity, Verified } from "../../auth/identity.ts";
 import { revocationsOf } from "../../auth/revocations.ts";
 import type { AppContext } from "../../http/context.ts";
+import { utf8Length } from "../../resource/canonical.ts";
 import { log } from "../../telemetry/log.ts";
 import { closeReason } from "../../watch/status.ts";
 import type { GraphContext } from "../context.ts";
@@ -64,7 +65,7 @@ class Connection {
 
   async #received(data: unknown): Promise<void> {
     if (!this.#isOpen) return;
-    if (typeof data === "string" && data.length > MAX_BODY_BYTES)
+    if (typeof data === "string" && utf8Length(data) > MAX_BODY_BYTES)
       return this.#close(CLOSE.BadRequest, `a message is at most ${MAX_BODY_BYTES} bytes`);
     const read = readMessage(data);
     if (!read.ok) return this.#close(CLOSE.BadRequest, `Invalid message: ${read.reason}`);
@@ -212,7 +213,7 @@ class Connection {
   #send(message: Record<string, unknown>): void {
     const text = JSON.stringify(message);
     this.#write(text);
-    if (this.#credit.sent(text.length, Date.now())) this.#ping();
+    if (this.#credit.sent(utf8Length(text), Date.now())) this.#ping();
   }
 
   #write(text: string): void {

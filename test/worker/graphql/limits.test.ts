@@ -53,6 +53,13 @@ describe("before anything is executed", () => {
     expect((await gql(admin, nested("first: $n"), {})).errors).toEqual(refused("costs"));
   });
 
+  it("a list inside an object counts once, however long it is", async () => {
+    const inside = (first: number) =>
+      `{ products(namespace: "nowhere", first: ${first}) { edges { node { status { conditions { type status } } } } } }`;
+    expect((await gql(admin, inside(2_499))).errors).toBeUndefined();
+    expect((await gql(admin, inside(2_500))).errors).toEqual(refused("costs 10001: at most 10000"));
+  });
+
   it("what @skip leaves out costs nothing, and a fragment costs what it holds wherever it is spread", async () => {
     const skipped = `query($no: Boolean!) { products(namespace: "nowhere", first: 9000) { edges @include(if: $no) { node { id } } totalCount } }`;
     expect((await gql(admin, skipped, { no: false })).errors).toBeUndefined();

@@ -78,6 +78,14 @@ describe("graphql-transport-ws", () => {
     ["subscribe without a query", (client: Client) => client.send({ id: "1", type: "subscribe", payload: {} }), 4400],
     ["a message over 1 MiB", (client: Client) => client.send(`"${"x".repeat(1_048_576)}"`), 4400],
     [
+      "one of fewer characters",
+      (client: Client) => {
+        const query = `{ __typename } # ${"字".repeat(400_000)}`;
+        client.send({ id: "1", type: "subscribe", payload: { query } });
+      },
+      4400,
+    ],
+    [
       "an id that is in use",
       (client: Client) => {
         for (let i = 0; i < 2; i += 1)

@@ -232,24 +232,27 @@ describe("a large state", () => {
     expect(watched.client.messages.filter(({ type }) => type === "ping").length).toBeGreaterThanOrEqual(4);
   });
 
-  it("stops at 256 KiB for a client that answered once and reads no more, and goes on when it does", async () => {
-    const ledger = await shop(admin, "large");
-    const long = "x".repeat(4_000);
-    await commit(
-      ledger,
-      Object.fromEntries(Object.keys(productsOf(200)).map((name) => [name, `${product(name)}${long}`])),
-    );
-    const client = await Client.ready(admin);
-    await client.until(() => client.messages.some(({ type }) => type === "ping"));
-    client.pongs = false;
-    const watched = client.subscribe(WATCH, { kind: "Product", ns: ledger.name, rv: "0" });
-    await client.until(() => client.messages.filter(({ type }) => type === "ping").length >= 2);
-    await scheduler.wait(50);
-    const held = watched.events.length;
-    expect(held).toBeLessThan(70);
-    expect((await ledger.stub.stats()).watchers.connected).toBe(1);
-    client.pongs = true;
-    client.send({ type: "pong" });
-    await watched.untilTold(200);
-  });
+  it.each(["x", "字"])(
+    "stops at 256 KiB of %s for a client that reads no more, and goes on when it does",
+    async (char) => {
+      const ledger = await shop(admin, "large");
+      const long = char.repeat(4_000 / new TextEncoder().encode(char).length);
+      await commit(
+        ledger,
+        Object.fromEntries(Object.keys(productsOf(200)).map((name) => [name, `${product(name)}${long}`])),
+      );
+      const client = await Client.ready(admin);
+      await client.until(() => client.messages.some(({ type }) => type === "ping"));
+      client.pongs = false;
+      const watched = client.subscribe(WATCH, { kind: "Product", ns: ledger.name, rv: "0" });
+      await client.until(() => client.messages.filter(({ type }) => type === "ping").length >= 2);
+      await scheduler.wait(50);
+      const held = watched.events.length;
+      expect(held).toBeLessThan(70);
+      expect((await ledger.stub.stats()).watchers.connected).toBe(1);
+      client.pongs = true;
+      client.send({ type: "pong" });
+      await watched.untilTold(200);
+    },
+  );
 });
