@@ -53,11 +53,22 @@ export async function deleteNamespace(target: WriteTarget, request: WriteRequest
   return deleted;
 }
 
-async function repositoriesIn(namespace: string, ledger: ReturnType<typeof ledgerOf>): Promise<string[]> {
-  const listed = await ledger.list({ kind: REPOSITORY, limit: PAGE });
-  if (!listed.ok && listed.error.code === "NoNamespace") return [];
-  const page = unwrap(listed, { namespace, kind: NAMESPACES });
-  return page.items.map((item) => (JSON.parse(item) as Resource).metadata.name);
+/** The names of all of a namespace's Repositories, at one RV; none where there is no such namespace. */
+export async function repositoriesIn(
+  namespace: string,
+  ledger: Pick<ReturnType<typeof ledgerOf>, "list">,
+  limit = PAGE,
+): Promise<string[]> {
+  const names: string[] = [];
+  let page: { at?: number; after?: string } | undefined = {};
+  while (page) {
+    const listed = await ledger.list({ kind: REPOSITORY, limit, ...page });
+    if (!listed.ok && listed.error.code === "NoNamespace") return names;
+    const { items, next, rv } = unwrap(listed, { namespace, kind: NAMESPACES });
+    for (const item of items) names.push((JSON.parse(item) as Resource).metadata.name);
+    page = next === undefined ? undefined : { at: Number(rv), after: next };
+  }
+  return names;
 }
 
 async function forget({ c }: WriteTarget, namespace: string, repository: string): Promise<void> {

@@ -16,7 +16,7 @@ export const MAX_DELIVERY_BYTES = 25 * 1_048_576;
 /** However many are refused, they cause a look at most so often. */
 const LOOK_AFTER_REFUSAL_MS = 5_000;
 
-/** One answer for every repository that is not there, so that names cannot be probed. */
+/** One answer for every repository that is not there: whether its namespace is there cannot be probed. */
 export const UNKNOWN: DeliveryAnswer = { status: 404, body: { message: "no such repository: is it registered?" } };
 
 export async function deliver(deps: EngineDeps, delivery: Delivery): Promise<DeliveryAnswer> {
