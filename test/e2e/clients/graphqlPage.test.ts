@@ -125,6 +125,19 @@ describe("docs/graphql.md", () => {
     expect(refused.lines.join("\n")).toContain("FORBIDDEN");
   });
 
+  it("follow.mjs ends when its token is revoked", async () => {
+    const sub = "user:leaving";
+    const token = await shop.stage.server.token({ role: "reader", namespaces: ["acme"], sub });
+    const following = program("follow.mjs", { GITSTORE_TOKEN: token });
+    await following.until(/^listed/);
+    await expect.poll(() => shop.sessions()).toBe(1);
+    const revoke = () => shop.stage.must<{ closed: number }>("/admin/revocations", { body: { sub } });
+    // The session registers itself beside what it does.
+    await expect.poll(async () => (await revoke()).closed).toBe(1);
+    expect(await following.exited).toBe(1);
+    expect(following.lines.join("\n")).toContain("UNAUTHENTICATED");
+  });
+
   it("has no other program", () => {
     const named = blocks.flatMap(({ text }) => /^(?:#|\/\/) (\S+\.(?:sh|mjs|ts))\n/.exec(text)?.[1] ?? []);
     expect(named.sort()).toEqual([...tried].sort());

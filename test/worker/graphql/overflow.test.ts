@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { tokenFor } from "../support/http.ts";
-import { headOf, type TestLedger } from "../support/ledger.ts";
-import { Client, EventStream, type Subscription, WATCH } from "./client.ts";
-import { commit, product, shop } from "./support.ts";
+import { controlsOfLedger, headOf, runAlarm, type TestLedger } from "../support/ledger.ts";
+import { Client, type Event, EventStream, type Subscription, WATCH } from "./client.ts";
+import { commit, product, shop, type Told } from "./support.ts";
 
 const LONG = "x".repeat(500_000);
 const COUNT = 24;
@@ -95,5 +95,39 @@ describe("a subscriber that does not read", () => {
     }
     expect(told).toEqual(Array.from({ length: COUNT }, (_, i) => `p${String(i).padStart(2, "0")}`));
     await events.close();
+  });
+
+  it("for five minutes is given up by the ledger, and told so when it reads, with where to go on", async () => {
+    const stats = async () => (await ledger.stub.stats()).watchers;
+    const before = (await stats()).parked;
+    const variables = { kind: "Product", ns: ledger.name, rv: String(start) };
+    const events = await EventStream.open(reader, WATCH, variables);
+    await expect.poll(async () => (await stats()).parked).toBe(before + 1);
+    controlsOfLedger(ledger).clockAheadMs = 6 * 60_000;
+    await runAlarm(ledger);
+    const told: Event[] = [];
+    let errors: Told[] | undefined;
+    while (!errors) {
+      const { data } = (await events.next()) as { data: { data?: { watchResources: Event }; errors?: Told[] } };
+      errors = data.errors;
+      if (data.data) told.push(data.data.watchResources);
+    }
+    expect(told.length).toBeLessThan(COUNT);
+    expect(errors.map(({ extensions }) => extensions)).toEqual([
+      {
+        code: "UNAVAILABLE",
+        retryable: true,
+        reason: "SUBSCRIBER_OVERFLOW",
+        resourceVersion: told.at(-1)?.resourceVersion ?? String(start),
+      },
+    ]);
+    expect(await events.next()).toMatchObject({ event: "complete" });
+    const rv = errors[0]?.extensions.resourceVersion;
+    const rest = (await Client.ready(reader)).subscribe(WATCH, { ...variables, rv });
+    const shown = told.filter(({ type }) => type !== "BOOKMARK").map(({ name }) => name);
+    await rest.untilTold(COUNT - shown.length);
+    expect([...shown, ...names(rest)]).toEqual(
+      Array.from({ length: COUNT }, (_, i) => `p${String(i).padStart(2, "0")}`),
+    );
   });
 });
