@@ -89,6 +89,40 @@ describe("before anything is executed", () => {
   });
 });
 
+describe("a relation that reads a whole kind", () => {
+  /** A ledger that has so many products, of which a list gives 500 at a time. */
+  function full(count: number): Env {
+    const object = (kind: string, name: string, spec: object) =>
+      JSON.stringify({
+        apiVersion: "catalog.gitstore.dev/v1beta1",
+        kind,
+        metadata: { name, namespace: "full", uid: "0190a5b0-0000-7000-8000-000000000000", resourceVersion: "5" },
+        spec,
+      });
+    const stub = {
+      get: async () => ({ ok: true, value: object("CategoryTaxonomy", "all", {}) }),
+      list: async ({ after, limit }: { after?: string; limit: number }) => {
+        const from = after === undefined ? 0 : Number(after);
+        const items = Array.from({ length: Math.min(limit, count - from) }, (_, i) =>
+          object("Product", String(from + i).padStart(5, "0"), { categoryRef: { name: "all" } }),
+        );
+        const next = from + items.length;
+        return { ok: true, value: { rv: "5", items, ...(next < count ? { next: String(next) } : {}) } };
+      },
+    };
+    const LEDGER = { idFromName: (name: string) => name, get: () => stub } as unknown as DurableObjectNamespace;
+    return { ...bindings, LEDGER };
+  }
+  const query = `{ category(by: { namespacePath: { namespace: "full", name: "all" } }) { products(first: 1) { totalCount } } }`;
+
+  it("reads 10,000 objects and no more, and says what to do instead", async () => {
+    const { category } = (await gql(admin, query, undefined, { env: full(10_000) })).data;
+    expect(category.products.totalCount).toBe(10_000);
+    const { errors, status } = await gql(admin, query, undefined, { env: full(10_001) });
+    expect([status, errors]).toEqual([200, refused("more than 10000 products")]);
+  });
+});
+
 describe("what is no GraphQL", () => {
   it("is HTTP 200 with the reason: syntax, unknown fields, wrong variables, no JSON, no query", async () => {
     for (const [query, word] of [
@@ -116,6 +150,15 @@ describe("what is no GraphQL", () => {
       headers: { accept: "application/graphql-response+json" },
     });
     expect(status).toBe(200);
+  });
+
+  it("has HTTP's own words for another media type", async () => {
+    const send = (headers: Record<string, string>) =>
+      ask(admin, "/graphql", { method: "POST", body: JSON.stringify({ query: "{ __typename }" }), headers });
+    const json = { "content-type": "application/json" };
+    expect((await send({ "content-type": "text/plain" })).status).toBe(415);
+    expect((await send({ ...json, accept: "image/png" })).status).toBe(406);
+    expect((await send({ ...json, accept: "*/*" })).body).toEqual({ data: { __typename: "Query" } });
   });
 
   it("gives queries by GET, and mutations by POST only", async () => {
