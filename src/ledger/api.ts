@@ -212,8 +212,8 @@ export interface GitState {
   repository: { uid: string; name: string; spec: Record<string, unknown>; resourceVersion: string };
   refs: AppliedRef[];
   open: PushProgress[];
-  /** Resources that this repository holds. */
-  resources: number;
+  /** Resources that this repository holds: only where they were asked for, since counting them reads every object. */
+  resources?: number;
 }
 
 export interface RepositoryStatusPatch {
@@ -276,7 +276,7 @@ export interface LedgerApi {
   }): Promise<Result<{ records: RejectedRecord[]; next?: string }>>;
 
   /** Everything the repository object needs to plan: what of its refs has been applied, and pushes left open. */
-  gitState(repository: string): Promise<Result<GitState>>;
+  gitState(repository: string, options?: { resources?: boolean }): Promise<Result<GitState>>;
   /** Pages of a branch's index, in path order. */
   index(query: {
     repository: string;

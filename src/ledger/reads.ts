@@ -96,9 +96,9 @@ export abstract class LedgerReads extends DurableObject<Env> {
     return (await this.ready()) ? this.core.definitions() : NO_NAMESPACE;
   }
 
-  async gitState(repository: string): Promise<Result<GitState>> {
+  async gitState(repository: string, options: { resources?: boolean } = {}): Promise<Result<GitState>> {
     if (!(await this.ready())) return NO_NAMESPACE;
-    const state = gitState(this.store, repository);
+    const state = gitState(this.store, repository, options);
     return state
       ? { ok: true, value: state }
       : { ok: false, error: { code: "NotFound", kind: "Repository.gitstore.dev", name: repository } };

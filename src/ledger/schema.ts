@@ -135,6 +135,10 @@ CREATE TABLE leases (
   `
 CREATE INDEX rejected_by_identity ON rejected (kind, name, repo, branch);
 `,
+  // A variant that changes lets go of its SKU: without this each one reads those of all.
+  `
+CREATE INDEX skus_by_name ON skus (name);
+`,
 ];
 
 /** Brings an object's tables up to date. `meta` is made first: an object without it was never opened. */

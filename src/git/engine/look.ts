@@ -138,7 +138,13 @@ class Looker {
     const tips = await this.#readTips(moves);
     for (const [oid, tip] of steps) tips.set(oid, tip);
     const baseline = this.#deps.inbox.baseline();
-    const context = this.#context(state, this.#brake(state, observation.syncs));
+    const context = this.#context(
+      state,
+      await this.#brake(
+        observation.syncs,
+        moves.some((move) => this.#mayDelete(move)),
+      ),
+    );
     for (const [ref, steps] of groupByRef(moves)) {
       if (this.failures.has(ref)) continue;
       await this.#attempt(ref, () => this.#applySteps(context, steps, tips, observation.at, baseline.has(ref)));
@@ -156,6 +162,11 @@ class Looker {
 
   #readsFiles(move: Move): boolean {
     return move.refType === "branch" && move.new !== null && policyOf(this.#settings, move.ref, "branch").matched;
+  }
+
+  #mayDelete({ ref, refType, old, new: target }: Move): boolean {
+    if (refType !== "branch" || old === null) return false;
+    return target === null || policyOf(this.#settings, ref, "branch").matched;
   }
 
   /** A step on the way that cannot be applied is skipped, and what comes after told as one move: only the end counts. */
@@ -232,7 +243,7 @@ class Looker {
     );
     const matching = branches.filter(({ ref }) => policyOf(this.#settings, ref, "branch").matched);
     const asked = known[0] !== patterns ? branches : matching.length <= MAX_RECHECKED_BRANCHES ? matching : [];
-    const context = this.#context(state, this.#brake(state, observation.syncs));
+    const context = this.#context(state, await this.#brake(observation.syncs, asked.length > 0));
     for (const branch of asked)
       await this.#attempt(branch.ref, () => this.#followPattern(context, branch, observation.at));
     if (this.failures.size === 0) inbox.setMeta("appliedBranches", `${patterns}\n${version}`);
@@ -258,13 +269,16 @@ class Looker {
     return ledgerValue(await this.#ledger.index(query)).entries.length > 0;
   }
 
-  #brake(state: GitState, syncs: readonly StoredSync[]): Brake {
+  /** What is counted is what there is before the first of the moves; most looks have none that could delete. */
+  async #brake(syncs: readonly StoredSync[], mayDelete: boolean): Promise<Brake> {
+    const counted = mayDelete ? await this.#ledger.gitState(this.#settings.name, { resources: true }) : undefined;
+    const resources = counted === undefined ? 0 : (ledgerValue(counted).resources ?? 0);
     // Allowed is what the sync's caller could see: the refs as they were when it began.
     const isAllowed = (push: PushHeader) =>
       syncs.some(
         (sync) => sync.allowMassDelete && (sync.refs.find(({ ref }) => ref === push.ref)?.oid ?? null) === push.new,
       );
-    return new Brake(state.resources, isAllowed);
+    return new Brake(resources, isAllowed);
   }
 
   #context(state: GitState, brake: Brake): ApplyContext {

@@ -57,7 +57,7 @@ export function patchRepositoryStatus(
   return { changed: true };
 }
 
-export function gitState(store: Store, name: string): GitState | undefined {
+export function gitState(store: Store, name: string, options: { resources?: boolean } = {}): GitState | undefined {
   const head = store.find(REPOSITORY, name);
   if (!head) return undefined;
   const resource = JSON.parse(head.json) as Resource;
@@ -82,18 +82,18 @@ export function gitState(store: Store, name: string): GitState | undefined {
         refused: row.refused,
       }),
     );
-  const resources =
-    first<{ n: number }>(
-      store.storage.sql,
-      "SELECT count(*) AS n FROM heads WHERE json_extract(meta, '$.repo') = ?",
-      uid,
-    )?.n ?? 0;
   return {
     repository: { uid, name, spec: resource.spec, resourceVersion: resource.metadata.resourceVersion },
     refs,
     open,
-    resources,
+    ...(options.resources ? { resources: heldBy(store, uid) } : {}),
   };
+}
+
+/** Reads every object. */
+function heldBy(store: Store, uid: string): number {
+  const query = "SELECT count(*) AS n FROM heads WHERE json_extract(meta, '$.repo') = ?";
+  return first<{ n: number }>(store.storage.sql, query, uid)?.n ?? 0;
 }
 
 /** The uid of a repository by name, for queries that name it. */

@@ -10,5 +10,6 @@ it("a ledger's migrations are never edited once they have shipped: objects in th
     "aede3cb53f656217",
     "d0f874a6c07c51f4",
     "01b8207f11272db7",
+    "e3f63ca423c48895",
   ]);
 });

@@ -26,6 +26,9 @@ const failed = (path: string): Extract<PushOp, { op: "fail" }> => ({
   errors: [{ path, line: 1, column: 1, field: "", reason: "MalformedYAML", message: "it is not YAML" }],
 });
 
+const variants = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`v${i}.md`, variant(`v${i}`, "p2000")]));
+
 let round = 0;
 
 /** Rows read and written by each kind of transaction, one of each. */
@@ -66,6 +69,9 @@ async function costs(ledger: TestLedger): Promise<Record<string, { read: number;
         deletes: { [`v-${name}.md`]: { kind: "ProductVariant.catalog.gitstore.dev", name: `v-${name}` } },
       }),
     ),
+    "a branch's index by a path": await rows(() =>
+      must(ledger.stub.index({ repository: "catalog", branch: "main", after: "z", limit: 1 })),
+    ),
     "an API write": await rows(() =>
       must(ledger.stub.write({ ...write, operation: "CREATE", resource: channel } as never)),
     ),
@@ -76,13 +82,15 @@ async function costs(ledger: TestLedger): Promise<Record<string, { read: number;
 it("a transaction reads and writes no more rows in a ledger of thousands of objects, events, rejections and refs", async () => {
   const ledger = await newLedger("rows");
   const watcher = await watch(ledger, { start: { from: "now" } });
-  await push(ledger, { files: many(0, 20), fails: [failed("bad.md")] });
+  // One of each, so that each search of an index has a row to end at.
+  await push(ledger, { files: { ...many(0, 20), ...variants(2) }, fails: [failed("bad.md")] });
   await costs(ledger);
   const before = await costs(ledger);
   for (let i = 0; i < 3; i++) await push(ledger, { files: many(20 + i * 1_000, 1_000), chunkSize: 500 });
   await push(ledger, { fails: Array.from({ length: 1_000 }, (_, i) => failed(`bad${i}.md`)), chunkSize: 500 });
   const gone = Object.entries(many(0, 1_000)).map(([path]) => [path, { kind: PRODUCT, name: path.slice(0, -3) }]);
   await push(ledger, { deletes: Object.fromEntries(gone), chunkSize: 500 });
+  await push(ledger, { files: variants(500), chunkSize: 250 });
   for (let i = 0; i < 100; i++) await push(ledger, { ref: `refs/tags/v${i}` });
   expect(await costs(ledger)).toEqual(before);
   watcher.close();

@@ -52,8 +52,8 @@ export class LocalLedger {
   }
 
   readonly api: LedgerApi = {
-    gitState: async (name: string) => {
-      const state = gitState(this.store, name);
+    gitState: async (name: string, options?: { resources?: boolean }) => {
+      const state = gitState(this.store, name, options);
       return state ? { ok: true, value: state } : this.#notFound(name);
     },
     index: async (query: Parameters<LedgerApi["index"]>[0]) =>
