@@ -47,26 +47,50 @@ export async function cloudEvents(
   query: { after: number; types?: string[]; limit: number },
 ): Promise<string[]> {
   const types = query.types && new Set(query.types.map((type) => eventType(type)?.type ?? type));
-  const found: { rv: number; spec: string }[] = [];
-  let after = query.after;
-  if (after < store.floor) {
-    for (const row of await window.audit(after, store.floor, query.limit)) push(row);
+  const events: string[] = [];
+  const audit = pages(query.after, async (from) =>
+    from < store.floor ? await window.audit(from, store.floor, EVENT_PAGE) : [],
+  );
+  const kept = pages(query.after, (from) => keptEvents(store, window, from, store.head, EVENT_PAGE));
+  for await (const { json } of inOrder(audit, kept)) {
+    const { spec } = JSON.parse(json) as { spec: { type: string } };
+    if (types && !types.has(spec.type)) continue;
+    events.push(JSON.stringify(spec));
+    if (events.length === query.limit) break;
   }
-  while (found.length < query.limit) {
-    const page = await keptEvents(store, window, after, store.head, 500);
-    for (const event of page) {
-      after = event.rv;
-      push(event);
-    }
-    if (page.length < 500) break;
-  }
-  found.sort((a, b) => a.rv - b.rv);
-  const unique = found.filter((event, i) => i === 0 || found[i - 1]?.rv !== event.rv);
-  return unique.slice(0, query.limit).map(({ spec }) => spec);
+  return events;
+}
 
-  function push(row: { rv: number; json: string }): void {
-    const event = JSON.parse(row.json) as { spec: { type: string } };
-    if (!types || types.has(event.spec.type)) found.push({ rv: row.rv, spec: JSON.stringify(event.spec) });
+const EVENT_PAGE = 500;
+
+interface Row {
+  rv: number;
+  json: string;
+}
+
+async function* pages(after: number, read: (from: number) => Promise<Row[]>): AsyncGenerator<Row> {
+  let from = after;
+  for (;;) {
+    const page = await read(from);
+    yield* page;
+    if (page.length < EVENT_PAGE) return;
+    from = page.at(-1)?.rv ?? from;
+  }
+}
+
+/**
+ * Two logs as one, each RV once. An audit row is in the window too, as long as that lasts; what lies between two of them
+ * is only there, so neither log may be read ahead of the other.
+ */
+async function* inOrder(one: AsyncGenerator<Row>, other: AsyncGenerator<Row>): AsyncGenerator<Row> {
+  let [a, b] = [await one.next(), await other.next()];
+  while (!a.done || !b.done) {
+    const first = b.done || (!a.done && a.value.rv <= b.value.rv) ? a : b;
+    if (first.done) return;
+    yield first.value;
+    const { rv } = first.value;
+    if (!a.done && a.value.rv === rv) a = await one.next();
+    if (!b.done && b.value.rv === rv) b = await other.next();
   }
 }
 
