@@ -120,7 +120,10 @@ function judgeOp(
   const moved = chunk.heldBy?.[op.path];
   const held: Held = moved ?? { branch: branchOf(chunk), commit: chunk.push.peeled ?? "" };
   const fail = (stage: Stage, errors: FieldError[]): Outcome => {
-    state.refuse(identity);
+    state.refuse(
+      identity,
+      errors.every(({ field, reason }) => field === "spec.sku" && reason === "Duplicate"),
+    );
     const blob = op.op === "upsert" ? op.blob : "";
     const before = foreign === undefined ? head : undefined;
     return {

@@ -13,6 +13,8 @@ export class ChunkState implements ResultingState {
   readonly #store: Store;
   readonly #upserts = new Map<string, Candidate>();
   readonly #deletes = new Set<string>();
+  /** By SKU: the variants of the chunk that want it. */
+  readonly #claims = new Map<string, Set<string>>();
   /** What was asked already: a thousand products name the same few categories. Nothing is written while one judges. */
   readonly #admitted = new Map<string, boolean>();
 
@@ -22,10 +24,18 @@ export class ChunkState implements ResultingState {
 
   bring(candidate: Candidate): void {
     this.#upserts.set(key(candidate.identity), candidate);
+    const sku = skuOf(candidate);
+    if (sku === undefined) return;
+    const claims = this.#claims.get(sku) ?? new Set();
+    this.#claims.set(sku, claims.add(candidate.identity.name));
   }
 
-  refuse(identity: Identity): void {
+  /** `asRival`: for nothing but a SKU that others have or want. It goes on counting, or the last of them would get it. */
+  refuse(identity: Identity, asRival = false): void {
+    const candidate = this.#upserts.get(key(identity));
     this.#upserts.delete(key(identity));
+    const sku = candidate && skuOf(candidate);
+    if (sku !== undefined && !asRival) this.#claims.get(sku)?.delete(identity.name);
   }
 
   remove(identity: Identity): void {
@@ -56,17 +66,17 @@ export class ChunkState implements ResultingState {
     return head && (JSON.parse(head.json) as Resource).spec;
   }
 
+  /** Who else has the SKU, or wants it: a variant that has it already keeps it, whoever wants it. */
   skuHolders(sku: string, name: string): string[] {
-    const holders = new Set<string>();
-    for (const candidate of this.#upserts.values()) {
-      if (candidate.identity.kind === VARIANT && candidate.resource.spec.sku === sku)
-        holders.add(candidate.identity.name);
-    }
     const rows = this.#store.storage.sql.exec<{ name: string }>("SELECT name FROM skus WHERE sku = ?", sku).toArray();
+    const holders = new Set<string>();
     for (const row of rows) {
       const identity = { kind: VARIANT, name: row.name };
-      if (!this.#deletes.has(key(identity)) && !this.#upserts.has(key(identity))) holders.add(row.name);
+      const brought = this.#upserts.get(key(identity));
+      if (this.#deletes.has(key(identity)) || (brought && skuOf(brought) !== sku)) continue;
+      holders.add(row.name);
     }
+    if (!holders.has(name)) for (const rival of this.#claims.get(sku) ?? []) holders.add(rival);
     holders.delete(name);
     return [...holders];
   }
@@ -87,4 +97,9 @@ export class ChunkState implements ResultingState {
       if (candidate.identity.kind === kind) yield { name: candidate.identity.name, resource: candidate.resource };
     }
   }
+}
+
+function skuOf({ identity, resource }: Candidate): string | undefined {
+  const { sku } = resource.spec;
+  return identity.kind === VARIANT && typeof sku === "string" ? sku : undefined;
 }
