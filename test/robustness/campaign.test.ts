@@ -1,10 +1,9 @@
 import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { tokenOf } from "../worker/support/token.ts";
 import { OUTCOME_LINE, type Outcome, summary, toText } from "./campaign/outcome.ts";
 import { campaign } from "./campaign.ts";
-import { WorkerDial } from "./stage/dial.ts";
+import { campaignDial, quiet } from "./stage/setup.ts";
 
 const bindings = env as unknown as {
   REPLAY: D1Database;
@@ -17,17 +16,7 @@ const bindings = env as unknown as {
 const [from = 1, to = from] = bindings.SEEDS.split("-").map(Number);
 const seeds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-let token: Promise<string> | undefined;
-const dial = new WorkerDial(() => {
-  // The campaign's clocks run a day and more ahead, so a token of an hour would have expired.
-  token ??= tokenOf({ role: "admin", namespaces: ["*"] }, { ttlSeconds: 300 * 86_400 });
-  return token;
-});
-
-/** Every fault is logged by those it hits, as it should be; what a reader wants is the summary. `TRACE=1` tells each step. */
-const say = console.log.bind(console);
-if (!bindings.TRACE) for (const level of ["log", "info", "warn", "error"] as const) console[level] = () => undefined;
-
+const say = quiet();
 const outcomes: Outcome[] = [];
 afterAll(() => {
   if (bindings.REPORT) for (const outcome of outcomes) say(`${OUTCOME_LINE}${toText(outcome)}`);
@@ -42,7 +31,9 @@ beforeEach(async () => {
 
 describe("under faults the watch keeps every promise, and afterwards everything converges", () => {
   it.each(seeds)("seed %i", async (seed) => {
-    const outcome = await campaign(seed, dial, (step) => bindings.TRACE && say(`seed ${seed}: ${step}`));
+    const outcome = await campaign(seed, campaignDial, {
+      trace: (step) => bindings.TRACE && say(`seed ${seed}: ${step}`),
+    });
     outcomes.push(outcome);
     expect(outcome.violations, `run it again with SEEDS=${seed} npm run robustness`).toEqual([]);
   });

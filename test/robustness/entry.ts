@@ -1,8 +1,10 @@
 /** The Worker under the fault campaign: the one of the worker tests, whose objects can also be killed and starved. */
 import type { Env } from "../../src/config.ts";
 import type { Faults } from "../../src/ledger/sql.ts";
+import type { Watching } from "../../src/ledger/watching.ts";
 import type { Window } from "../../src/ledger/window.ts";
 import { Ledger as TestLedger } from "../worker/entry.ts";
+import { buggyWatch, buggyWindow } from "./stage/bugs.ts";
 import { controlOf } from "./stage/control.ts";
 import { unreliable } from "./stage/d1.ts";
 
@@ -26,9 +28,16 @@ export class Ledger extends TestLedger {
     };
   }
 
+  protected override watch(): Watching {
+    const { bug } = controlOf(this.ctx.id.name ?? "");
+    return bug ? buggyWatch(super.watch(), bug) : super.watch();
+  }
+
   protected override window(): Window {
     const name = this.ctx.id.name ?? "";
-    return unreliable(super.window(), () => controlOf(name));
+    const { bug } = controlOf(name);
+    const window = super.window();
+    return unreliable(bug ? buggyWindow(window, bug) : window, () => controlOf(name));
   }
 }
 

@@ -17,7 +17,7 @@ export interface InitialState {
 /** A connection's records, sorted into the initial state, a compacted range, and the log. */
 export interface Reading {
   initial: InitialState | undefined;
-  /** The range that was made up as of its end (`expired=compact`). */
+  /** The range that was made up as of its end (`expired=compact`); `to` is undefined where it was cut before that. */
   compacted: { after: number; to: number | undefined; events: readonly RecordedEvent[] } | undefined;
   /** The resume point after which the log is told; undefined while unknown. */
   start: number | undefined;
@@ -67,13 +67,12 @@ export function read(connection: Connection): Reading {
         if (!sawCompacted) compacted.after = received.prev ?? start ?? 0;
         sawCompacted = true;
         compacted.events.push(...received.events);
-        if (!received.partial) {
-          compacted.to = received.rv;
-          start = received.rv;
-          covered = received.rv;
-        }
+        start = received.rv;
+        covered = received.rv;
         continue;
       }
+      // Nothing says that a frame of the range is its last one but the log going on.
+      if (sawCompacted) compacted.to ??= received.prev;
       start ??= received.prev ?? received.rv;
       covered ??= start;
       for (const event of received.events) steps.push({ step: "event", event, order });
@@ -102,18 +101,23 @@ export function read(connection: Connection): Reading {
 }
 
 /**
- * A connection whose cursor expired while it was on (`expired=compact`) told the log twice, once up to there and once
- * from the compacted range on: two readings, as if it had been cut between them.
+ * A connection whose cursor expired while it was on (`expired=compact`), which may happen again and again, told the log
+ * in stretches: readings of their own, as if it had been cut before each compacted range.
  */
 export function parts(connection: Connection): Connection[] {
   const { received } = connection;
-  const begins = received.findIndex((record) => record.what === "frame" && record.compacted);
-  const before = received.slice(0, Math.max(0, begins));
-  if (!before.some((record) => record.what === "frame")) return [connection];
-  const first = { ...connection, received: before };
+  const begins = received.findIndex(
+    (record, i) => record.what === "frame" && record.compacted && received.slice(0, i).some(isOfTheLog),
+  );
+  if (begins < 0) return [connection];
+  const first = { ...connection, received: received.slice(0, begins) };
   const rv = read(first).covered;
   if (rv === undefined) return [connection];
-  return [first, { ...connection, start: { from: "rv", rv }, received: received.slice(begins) }];
+  return [first, ...parts({ ...connection, start: { from: "rv", rv }, received: received.slice(begins) })];
+}
+
+function isOfTheLog(record: Received): boolean {
+  return record.what === "frame" && !record.compacted;
 }
 
 export function eventsOf(reading: Reading): RecordedEvent[] {

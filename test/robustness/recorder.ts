@@ -39,6 +39,12 @@ export class Recorder implements History {
     return outcome;
   }
 
+  /** Lets go of all records. */
+  forget(): void {
+    for (const { received } of this.connections) (received as Received[]).length = 0;
+    for (const records of [this.connections, this.writes, this.listings]) records.length = 0;
+  }
+
   /** Connections that got a compacted range. */
   get compacted(): number {
     return this.connections.filter(({ received }) =>

@@ -50,7 +50,7 @@ export class FaultPlan {
   }
 
   spoilD1(draw: Draw): void {
-    this.#stage.control.d1 = draw.weighted({ well: 3, slow: 2, failing: 2, stalled: 2, late: 3, deaf: 2 });
+    this.#stage.control.d1 = draw.weighted({ well: 9, slow: 3, failing: 2, stalled: 2, late: 3, deaf: 2 });
   }
 
   /** From now on nothing goes wrong. */

@@ -5,6 +5,8 @@ export interface Outcome {
   faults: Map<string, number>;
   connections: number;
   resumes: number;
+  /** Reads of D1 that gave events to a watch. */
+  replays: number;
   /** Connections that got a compacted range, and those of named watchers. */
   compacted: number;
   named: number;
@@ -36,12 +38,22 @@ export function add(into: Map<string, number>, from: ReadonlyMap<string, number>
 export function summary(outcomes: readonly Outcome[]): string {
   const operations = new Map<string, number>();
   const faults = new Map<string, number>();
-  const total = { connections: 0, resumes: 0, compacted: 0, named: 0, events: 0, changes: 0, violations: 0 };
+  const total = {
+    connections: 0,
+    resumes: 0,
+    replays: 0,
+    compacted: 0,
+    named: 0,
+    events: 0,
+    changes: 0,
+    violations: 0,
+  };
   for (const outcome of outcomes) {
     add(operations, outcome.operations);
     add(faults, outcome.faults);
     total.connections += outcome.connections;
     total.resumes += outcome.resumes;
+    total.replays += outcome.replays;
     total.compacted += outcome.compacted;
     total.named += outcome.named;
     total.events += outcome.events;
@@ -58,6 +70,7 @@ export function summary(outcomes: readonly Outcome[]): string {
     row("changes in the logs", total.changes),
     row("connections", total.connections),
     row("resumes", total.resumes),
+    row("replays from D1", total.replays),
     row("connections of named watchers", total.named),
     row("compacted ranges", total.compacted),
     row("events checked", total.events),

@@ -30,11 +30,17 @@ function frames(connection: Connection): WronglyCompacted[] {
   return found;
 }
 
-/** What was said last of each object in (after, to], against what it became as of `to`. */
+/**
+ * What was said last of each object in (after, to], against what it became as of `to`. Of a range that was cut all that
+ * can be said is that each object is one that there was: its end is not known.
+ */
 function range(connection: Connection, log: LogModel): WronglyCompacted[] {
   const { compacted: made } = read(connection);
-  if (made?.to === undefined) return [];
+  if (!made) return [];
   const { after, to, events } = made;
+  const unlike = events.filter(({ type, rv, object }) => type !== "DELETED" && !same(log.at(rv)?.object ?? {}, object));
+  if (unlike.length > 0 || to === undefined)
+    return unlike.map(({ rv, key }) => new WronglyCompacted(`${key} never was as said`, { connection, rv }));
   const { selection } = connection;
   const now = log.state(to, selection);
   const before = log.state(after, selection);

@@ -211,6 +211,7 @@ class KillRun {
       ]),
       connections: this.#recorder.connections.length,
       resumes: this.#clients.reduce((sum, { resumed }) => sum + resumed, 0),
+      replays: 0, // inside the server, where nobody counts
       compacted: this.#recorder.compacted,
       named: this.#recorder.connections.filter(({ watcher }) => watcher !== undefined).length,
       events: this.#recorder.events,

@@ -14,12 +14,14 @@ export function unreliable(real: Window, read: () => Control): Window {
         const mode = control.d1;
         if (mode !== "well") control.spoiled?.(mode);
         if (key === "prune" && mode !== "failing" && mode !== "stalled") await control.beforePrune?.(Number(args[0]));
+        if (mode === "slow") await scheduler.wait(SLOW_MS);
         switch (mode) {
           case "well":
-            return call(target, args);
-          case "slow":
-            await scheduler.wait(SLOW_MS);
-            return call(target, args);
+          case "slow": {
+            const answer = await call(target, args);
+            if (key === "read" && (answer as unknown[]).length > 0) control.replays += 1;
+            return answer;
+          }
           case "failing":
             throw new WindowUnavailable("D1 fails, as the campaign asked");
           case "stalled":

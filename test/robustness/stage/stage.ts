@@ -4,7 +4,8 @@ import type { LedgerStub } from "../../../src/ledger/api.ts";
 import { D1Window } from "../../../src/ledger/window.ts";
 import { type Controls, controlsOf } from "../../worker/support/controls.ts";
 import { addRepository, bindings, must } from "../../worker/support/ledger.ts";
-import { type Control, controlOf } from "./control.ts";
+import type { Bug } from "./bugs.ts";
+import { type Control, controlOf, leave } from "./control.ts";
 
 /** Alarms are set by the ledger's own clock: a day ahead, the platform never fires one, and the campaign does. */
 const AHEAD_MS = 24 * 3_600_000;
@@ -30,14 +31,19 @@ export class Stage {
     this.#clock = controlsOf(name);
   }
 
-  static async set(name: string, retention: Control["retention"]): Promise<Stage> {
+  static async set(name: string, retention: Control["retention"], bug?: Bug): Promise<Stage> {
     const clock = controlsOf(name);
     clock.alone = true;
     clock.clockAheadMs = AHEAD_MS;
-    controlOf(name).retention = retention;
+    // Before the object is made, which reads them.
+    Object.assign(controlOf(name), { retention, bug });
     const stub = ledgerOf(bindings, name);
     await must(stub.open({ name, uid: crypto.randomUUID() }));
     return new Stage(name, await addRepository(stub, "catalog"));
+  }
+
+  leave(): void {
+    leave(this.name);
   }
 
   /** A stub is of no more use once its object died: take a new one for each request. */
