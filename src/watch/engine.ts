@@ -187,9 +187,11 @@ export class WatchEngine implements Sessions, Ground {
   }
 
   #credited(live: Live): void {
-    live.state.parkedAt = 0;
-    live.socket.save(live.state);
-    if (live.state.phase !== "live") this.#catchUp.queue(live);
+    const { state, socket } = live;
+    state.parkedAt = 0;
+    if (state.phase === "live" && state.owed) bookmark(live, this.#clock(), this.#source.head());
+    socket.save(state);
+    if (state.phase !== "live") this.#catchUp.queue(live);
   }
 
   async #renew(live: Live, token: string): Promise<void> {

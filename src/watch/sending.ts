@@ -97,7 +97,11 @@ export function bookmark(live: Live, now: number, rv: number): void {
   if (state.enc === "events") {
     if (state.bookmarks && state.of) outcome = putPlain(live, [bookmarkEvent(state.of, rv, false)]);
   } else outcome = put(live, { rv, prev: state.told }, "", now, rv);
-  if (outcome !== "sent") return;
+  if (outcome !== "sent") {
+    // A live session waits for nothing else: without this the range would be told with the next match, whenever that is.
+    if (outcome === "parked") state.owed = true;
+    return;
+  }
   state.told = rv;
   state.toldAt = now;
   state.owed = false;

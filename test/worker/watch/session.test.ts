@@ -134,6 +134,29 @@ describe("a gitstore.watch.v1 session", () => {
     expect(watcher.events).toHaveLength(990 + 1);
   });
 
+  it("tells a client without credit how far it is covered as soon as it has some, though nothing more matches", async () => {
+    const ledger = await newLedger();
+    const watcher = await watch(ledger, {
+      start: { from: "state" },
+      kinds: [PRODUCT],
+      label: "shop/section=odd",
+      window: 64 * 1_024,
+      ack: false,
+    });
+    await watcher.until(() => watcher.frames.length > 0);
+    await push(ledger, { files: { "odd.md": `${productText("odd", "P")}${"text ".repeat(60_000)}` } });
+    const matched = await headOf(ledger);
+    await watcher.untilRv(matched);
+    // Half a minute behind, it is owed a frame that covers what follows, and has no credit for it.
+    controlsOfLedger(ledger).clockAheadMs = 31_000;
+    await push(ledger, { files: { "even.md": productText("even", "PP") } });
+    await expect.poll(async () => (await ledger.stub.stats()).watchers).toMatchObject({ parked: 1 });
+    watcher.socket.send(JSON.stringify({ ack: watcher.frames.at(-1)?.sent }));
+    const head = await headOf(ledger);
+    await watcher.untilRv(head);
+    expect(watcher.frames.at(-1)).toMatchObject({ prev: String(matched), rv: String(head), events: [] });
+  });
+
   it("parks a client that stops reading with a cursor and nothing else, delays no one, and goes on from the log when it reads", async () => {
     const ledger = await newLedger();
     const stalled = await watch(ledger, { start: { from: "now" }, ack: false, window: 64 * 1024 });
