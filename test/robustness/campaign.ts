@@ -367,7 +367,8 @@ class Run {
       await this.#stage.alarm();
     }
     for (const client of this.#clients) {
-      if (!client.reached(log)) this.#problems.push(`${client.name} did not come to the log's end, ${log.head}`);
+      if (!client.reached(log))
+        this.#problems.push(`${client.name} did not come to the log's end, ${log.head}: ${client.whereabouts}`);
     }
   }
 }

@@ -51,6 +51,14 @@ export class Client {
     return this.#last;
   }
 
+  /** How it stands, for whoever looks into a client that does not come on. */
+  get whereabouts(): string {
+    const { id = 0, transport = "", start, received = [], selection } = this.#last ?? {};
+    const last = JSON.stringify(received.at(-1))?.slice(0, 200);
+    const open = this.connected ? "open" : "closed";
+    return `connection ${id}, ${transport}, ${open}, of ${JSON.stringify(selection)} from ${JSON.stringify(start)}, received ${received.length}, the last ${last}`;
+  }
+
   get credit(): Credit {
     return this.#credit;
   }

@@ -43,6 +43,11 @@ export class Cutter {
     if (pair) pair.left = bytes;
   }
 
+  /** From now on nothing is cut. */
+  heal(): void {
+    for (const pair of this.#pairs) pair.left = Number.POSITIVE_INFINITY;
+  }
+
   async stop(): Promise<void> {
     for (const pair of this.#pairs) this.#end(pair);
     await new Promise((resolve) => this.#listener.close(resolve));

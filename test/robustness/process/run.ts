@@ -187,6 +187,7 @@ class KillRun {
   }
 
   async #finish(): Promise<Outcome> {
+    this.#cutter.heal();
     const head = await this.#head();
     const settled = await this.#settle(head);
     // Dead, so that nothing but what was durable is read.
@@ -225,8 +226,15 @@ class KillRun {
   }
 
   async #head(): Promise<number> {
-    const { body } = await this.#dial.json(`${CHANNELS}?limit=1`);
-    return Number((body as { metadata: { resourceVersion: string } }).metadata.resourceVersion);
+    for (let tries = 1; ; tries++) {
+      try {
+        const { body } = await this.#dial.json(`${CHANNELS}?limit=1`);
+        return Number((body as { metadata: { resourceVersion: string } }).metadata.resourceVersion);
+      } catch (error) {
+        // A connection that is kept for the next request may be one that was cut.
+        if (tries === 5) throw error;
+      }
+    }
   }
 
   /** Every client resumes once more and comes to the head; one that reads everything tells what that is for each. */
