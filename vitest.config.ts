@@ -1,6 +1,23 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** Tests inside workerd, of the Worker that `main` is. */
+function workerd(main: string, bindings: Record<string, string> = {}): ReturnType<typeof cloudflareTest> {
+  return cloudflareTest(async () => ({
+    main,
+    wrangler: { configPath: "./wrangler.toml" },
+    miniflare: {
+      bindings: {
+        TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+        TOKEN_SIGNING_KEY: "test:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXk",
+        SEALING_KEY: "c2VhbGluZy1rZXktc2VhbGluZy1rZXktc2VhbGluZy0",
+        ALLOW_PRIVATE_GIT: "true",
+        ...bindings,
+      },
+    },
+  }));
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -15,20 +32,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [
-          cloudflareTest(async () => ({
-            main: "./test/worker/entry.ts",
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: {
-                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
-                TOKEN_SIGNING_KEY: "test:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXk",
-                SEALING_KEY: "c2VhbGluZy1rZXktc2VhbGluZy1rZXktc2VhbGluZy0",
-                ALLOW_PRIVATE_GIT: "true",
-              },
-            },
-          })),
-        ],
+        plugins: [workerd("./test/worker/entry.ts")],
         test: {
           testTimeout: 30_000,
           name: "worker",
@@ -39,21 +43,11 @@ export default defineConfig({
       {
         // The fault campaign: a few seeds here; `npm run robustness` runs 200 of them, and kills processes as well.
         plugins: [
-          cloudflareTest(async () => ({
-            main: "./test/robustness/entry.ts",
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: {
-                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
-                TOKEN_SIGNING_KEY: "test:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXk",
-                SEALING_KEY: "c2VhbGluZy1rZXktc2VhbGluZy1rZXktc2VhbGluZy0",
-                ALLOW_PRIVATE_GIT: "true",
-                SEEDS: process.env.SEEDS ?? "1-10",
-                TRACE: process.env.TRACE ?? "",
-                REPORT: process.env.REPORT ?? "",
-              },
-            },
-          })),
+          workerd("./test/robustness/entry.ts", {
+            SEEDS: process.env.SEEDS ?? "1-10",
+            TRACE: process.env.TRACE ?? "",
+            REPORT: process.env.REPORT ?? "",
+          }),
         ],
         test: {
           name: "robustness",

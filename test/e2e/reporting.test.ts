@@ -184,16 +184,7 @@ describe("with another writer between its read and its write", () => {
   it.each(Object.entries(TYPES))("%s reads again and writes again, and both have been written", async (name, type) => {
     // Something to report: what a run before has written is no change.
     await clear();
-    writes = 0;
-    left = 2;
-    const started = new Program({
-      blocks,
-      name,
-      dir,
-      env: { ...env, GITSTORE_SERVER: meddler.url },
-      args: [one?.name ?? ""],
-    });
-    running.push(started);
+    const started = meddledWith(name, 2);
     await started.until(name === "controller.ts" ? new RegExp(`^reported ${one?.name} at`) : /^reported at \d+$/);
     started.stop();
     const product = await read(one?.name ?? "");
@@ -202,6 +193,16 @@ describe("with another writer between its read and its write", () => {
     expect(left).toBe(0);
     expect(writes).toBeGreaterThanOrEqual(3);
   });
+
+  /** Starts a program of the page of whose next `times` writes each comes too late. */
+  function meddledWith(name: string, times: number): Program {
+    writes = 0;
+    left = times;
+    const target = { ...env, GITSTORE_SERVER: meddler.url };
+    const started = new Program({ blocks, name, dir, env: target, args: [one?.name ?? ""] });
+    running.push(started);
+    return started;
+  }
 
   /** Takes every condition of a controller away. */
   async function clear(): Promise<void> {
@@ -219,16 +220,7 @@ describe("with another writer between its read and its write", () => {
 
   it.each(["retry.sh", "kubernetes.mjs", "graphql.mjs"])("%s gives up after five", async (name) => {
     await clear();
-    writes = 0;
-    left = 100;
-    const started = new Program({
-      blocks,
-      name,
-      dir,
-      env: { ...env, GITSTORE_SERVER: meddler.url },
-      args: [one?.name ?? ""],
-    });
-    running.push(started);
+    const started = meddledWith(name, 100);
     expect(await started.exited, started.lines.join("\n")).toBe(1);
     expect(writes).toBe(5);
     left = 0;

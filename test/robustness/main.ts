@@ -8,16 +8,12 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fromText, OUTCOME_LINE, type Outcome, summary } from "./campaign/outcome.ts";
 import { FAULTS } from "./campaign/points.ts";
+import { seedsOf } from "./campaign/seeds.ts";
 import { killCampaign } from "./process/run.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** A run of the test pool gets slower with every request it has made, so each batch gets its own. */
 const BATCH = 20;
-
-function rangeOf(text: string): number[] {
-  const [from = 1, to = from] = text.split("-").map(Number);
-  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
-}
 
 /** Inside workerd, by vitest, which has the pool for it. A seed without an outcome failed in another way. */
 async function inside(seeds: readonly number[]): Promise<Outcome[]> {
@@ -91,9 +87,19 @@ function report(what: string, outcomes: readonly Outcome[]): void {
     for (const violation of violations) console.error(`  seed ${seed}: ${violation}`);
 }
 
+/** What an environment variable asks for; ends the run where that is no seeds. */
+function asked(name: "SEEDS" | "KILL_SEEDS", otherwise: string): number[] {
+  try {
+    return seedsOf(process.env[name] ?? otherwise);
+  } catch (error) {
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(2);
+  }
+}
+
 const { SEEDS, KILL_SEEDS } = process.env;
-const within = await inside(rangeOf(SEEDS ?? (KILL_SEEDS ? "1-0" : "1-200")));
-const killed = await outside(rangeOf(KILL_SEEDS ?? (SEEDS ? "1-0" : "1-10")));
+const within = await inside(KILL_SEEDS && !SEEDS ? [] : asked("SEEDS", "1-200"));
+const killed = await outside(SEEDS && !KILL_SEEDS ? [] : asked("KILL_SEEDS", "1-10"));
 if (within.length > 0) console.log(`\nInside workerd, faults at named points:\n${summary(within)}`);
 if (killed.length > 0)
   console.log(`\nThe process, killed and restarted, its clients cut inside frames:\n${summary(killed)}`);

@@ -2,26 +2,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { WatchedObject } from "../history.ts";
 import type { Change } from "../model.ts";
-
-interface Row {
-  rv: number;
-  type: number;
-  kind: string;
-  name: string;
-  last: number;
-  json: string;
-}
-
-const TYPES = ["", "ADDED", "MODIFIED", "DELETED", "LOGGED"] as const;
-const COLUMNS = "rv, type, kind, name, last, json";
-
-function changeOf({ rv, type, kind, name, last, json }: Row): Change {
-  const told = TYPES[type];
-  if (!told) throw new Error(`RV ${rv} has type ${type}`);
-  return { rv, type: told, key: `${kind}/${name}`, object: JSON.parse(json) as WatchedObject, ends: last > 0 };
-}
+import { COLUMNS, changeOf, type LogRow } from "../rows.ts";
 
 export interface DeadState {
   /** Rows of the ledger's own log that are still in its tail. */
@@ -60,10 +42,10 @@ function metaOf(db: DatabaseSync, key: string): unknown {
 
 function windowOf(db: DatabaseSync, namespace: string): Change[] {
   const rows = db.prepare(`SELECT ${COLUMNS} FROM events WHERE ns = ? ORDER BY rv`).all(namespace);
-  return (rows as unknown as Row[]).map(changeOf);
+  return (rows as unknown as LogRow[]).map(changeOf);
 }
 
 function tailOf(db: DatabaseSync): Change[] {
   const rows = db.prepare(`SELECT ${COLUMNS} FROM versions WHERE rv > ? ORDER BY rv`).all(Number(metaOf(db, "floor")));
-  return (rows as unknown as Row[]).map(changeOf);
+  return (rows as unknown as LogRow[]).map(changeOf);
 }

@@ -1,3 +1,4 @@
+import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { tokenOf } from "../../worker/support/token.ts";
 import { WorkerDial } from "./dial.ts";
@@ -10,7 +11,17 @@ export const campaignDial = new WorkerDial(() => {
   return token;
 });
 
-const { TRACE } = env as unknown as { TRACE: string };
+const { REPLAY, TEST_MIGRATIONS, TRACE } = env as unknown as {
+  REPLAY: D1Database;
+  TEST_MIGRATIONS: Parameters<typeof applyD1Migrations>[1];
+  TRACE: string;
+};
+
+/** Objects of seeds that are over would slow down every later one. */
+export async function fresh(): Promise<void> {
+  await reset();
+  await applyD1Migrations(REPLAY, TEST_MIGRATIONS);
+}
 
 /**
  * Every fault is logged by those it hits, as it should be; what a reader wants is the summary. `TRACE=1` lets it all
