@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
@@ -18,8 +19,22 @@ function workerd(main: string, bindings: Record<string, string> = {}): ReturnTyp
   }));
 }
 
+/** Packages as one module each: every file of tests has a runtime of its own, which asks for each module by itself. */
+const bundled = {
+  optimizer: {
+    ssr: {
+      enabled: true,
+      include: ["graphql", "graphql-yoga", "hono", "jose", "yaml", "zod/mini", "zod/v4/locales/en.js"],
+    },
+  },
+};
+
 export default defineConfig({
   test: {
+    // Most files wait more than they compute: for a runtime that starts, for a client that comes back.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // What the Worker and the servers print is shown with the test that failed, and not 70,000 lines of it otherwise.
+    silent: "passed-only",
     projects: [
       {
         // Many of them run real git; the limit is for what hangs, not for what is slow on a busy machine.
@@ -36,6 +51,7 @@ export default defineConfig({
         test: {
           testTimeout: 30_000,
           name: "worker",
+          deps: bundled,
           include: ["test/worker/**/*.test.ts"],
           setupFiles: ["./test/worker/setup.ts"],
         },
@@ -51,6 +67,7 @@ export default defineConfig({
         ],
         test: {
           name: "robustness",
+          deps: bundled,
           // Planted bugs take a minute and more to be found: `npm run robustness` looks for them.
           include: [process.env.PLANTED ? "test/robustness/bugs.test.ts" : "test/robustness/campaign.test.ts"],
           setupFiles: ["./test/worker/setup.ts"],
@@ -64,7 +81,6 @@ export default defineConfig({
           environment: "node",
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
       {

@@ -2,9 +2,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../e2e/support/freePort.ts";
 import { fields, message } from "./protobuf.ts";
 
 /** etcd's default `--max-txn-ops`. */
@@ -279,13 +279,4 @@ function onMessages(stream: NodeJS.ReadableStream, onMessage: (bytes: Buffer) =>
     chunks = [bytes];
     have = bytes.length;
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }

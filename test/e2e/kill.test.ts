@@ -125,7 +125,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 describe("kill -9 of the runtime during a push", () => {
   /** At random moments of a push that was not over, by what a watcher had been told. */
   const KILLS = 30;
-  /** Of 1,000 files (two transactions); each sixth has 3,000 (four), and a kill as soon as one of them is out. */
+  /** Of 1,000 files (two transactions); each sixth is larger, and gets a kill as soon as one of its many is out. */
   const pushes: { files: number }[] = [];
   let during = 0;
   const below = random(SEED);
@@ -142,10 +142,13 @@ describe("kill -9 of the runtime during a push", () => {
     let old = first;
     let spanMs = 0;
     let from = "1";
-    for (let index = 0; during < KILLS; index++) {
-      if (index > 2 * KILLS) throw new Error(`only ${during} of ${KILLS} kills came before their push was over`);
-      const isLarge = index % 6 === 5;
-      const files = isLarge ? 3_000 : 1_000;
+    /** A push that was over before the kill came is followed by a larger one. */
+    let largeFiles = 3_000;
+    for (let index = 0; during < KILLS || between === 0; index++) {
+      if (index > 2 * KILLS)
+        throw new Error(`of ${index} kills, ${during} came before their push was over, and ${between} inside of it`);
+      const isLarge = index % 6 === 5 || during >= KILLS;
+      const files = isLarge ? largeFiles : 1_000;
       // The first shows how long an undisturbed push takes: a restarted server is done with the rest once it is ready.
       const kills = index === 0 ? [] : isLarge ? ["between", "random"] : ["random"];
       pushes.push({ files });
@@ -170,6 +173,7 @@ describe("kill -9 of the runtime during a push", () => {
         from = clients.rv;
         if (kill === "random" && !isEnded(heard, commit)) during++;
         if (isBegun(heard, commit) && !isEnded(heard, commit)) between++;
+        else if (kill === "between") largeFiles += 2_000;
         for (const [name, rv] of clients.written) written.set(name, rv);
         await stage.server.restart();
       }
@@ -194,7 +198,7 @@ describe("kill -9 of the runtime during a push", () => {
   }, 900_000);
 
   it("came at 30 random moments of pushes that were not over", () => {
-    expect(during).toBe(KILLS);
+    expect(during).toBeGreaterThanOrEqual(KILLS);
   });
 
   it("completes every push without a new webhook", async () => {

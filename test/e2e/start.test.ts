@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "../../src/cli/local/devVars.ts";
 import { localToken } from "../../src/cli/local/token.ts";
+import { freePort, holdPort } from "./support/freePort.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const READY = /gitstore-edge is ready: (http:\/\/127\.0\.0\.1:\d+)/;
@@ -107,18 +107,8 @@ async function goneWithin(group: number, ms: number): Promise<string[]> {
   return processesIn(group);
 }
 
-async function freePort(): Promise<{ port: number; server: Server }> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { port: address.port, server };
-}
-
 async function start(env: Record<string, string> = {}): Promise<Started> {
-  const { port, server } = await freePort();
-  await new Promise((done) => server.close(done));
-  return new Started({ PORT: String(port), ...env });
+  return new Started({ PORT: String(await freePort()), ...env });
 }
 
 function devVars(): Record<string, string> {
@@ -194,7 +184,7 @@ describe("npm start", () => {
   });
 
   it("refuses a port that is taken, naming it and the way round", async () => {
-    const { port, server } = await freePort();
+    const { port, server } = await holdPort();
     const refused = await start({ PORT: String(port) });
     expect(await refused.ended()).not.toBe(0);
     expect(refused.output).toContain(`Port ${port} on 127.0.0.1 is taken by another program`);

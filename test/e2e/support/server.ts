@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { freshVars, type Vars } from "../../../src/cli/local/devVars.ts";
 import { type LocalServer, startServer } from "../../../src/cli/local/server.ts";
 import { localToken } from "../../../src/cli/local/token.ts";
+import { freePort } from "./freePort.ts";
 
 export interface TestServerOptions {
   /** Over the fresh secrets of each server: limits, `OIDC_ISSUERS`, … */
@@ -102,6 +103,7 @@ export class TestServer {
 
   async #start(): Promise<void> {
     const output = openSync(this.#log, "a");
+    if (this.#port === 0) this.#port = await freePort();
     try {
       this.#server = await startServer({
         stateDir: this.stateDir,
@@ -115,7 +117,6 @@ export class TestServer {
     } finally {
       closeSync(output);
     }
-    this.#port = this.#server.port;
   }
 
   #running(): LocalServer {
