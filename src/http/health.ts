@@ -88,8 +88,9 @@ export async function readiness(env: Env, now: number): Promise<Check[]> {
 
 /** What migrations made, the newest last. A database without one of them is older than this code. */
 export const D1_TABLES = [
-  "events",
-  "befores",
+  "spaces",
+  "replay",
+  "replay_befores",
   "windows",
   "audit",
   "revocations",

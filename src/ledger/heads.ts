@@ -3,7 +3,7 @@ import type { HeadMeta } from "./entry.ts";
 import type { Sql } from "./sql.ts";
 import type { Head } from "./store.ts";
 
-type HeadRow = Identity & Record<"rv" | "created", number> & Record<"meta" | "json", string>;
+type HeadRow = Identity & Record<"rv" | "created", number> & Record<"meta" | "sel" | "json", string>;
 
 const key = ({ kind, name }: Identity): string => `${kind}/${name}`;
 
@@ -15,13 +15,13 @@ export class Heads {
     const asked = JSON.stringify(identities.map(({ kind, name }) => [kind, name]));
     const rows = sql
       .exec<HeadRow & Record<string, string | number>>(
-        `SELECT h.kind, h.name, h.rv, h.created, h.meta, v.json FROM json_each(?) w
+        `SELECT h.kind, h.name, h.rv, h.created, h.meta, v.sel, v.json FROM json_each(?) w
            JOIN heads h ON h.kind = w.value ->> 0 AND h.name = w.value ->> 1 JOIN versions v ON v.rv = h.rv`,
         asked,
       )
       .toArray();
-    for (const { kind, name, rv, created, meta, json } of rows)
-      this.#found.set(key({ kind, name }), { rv, created, meta: JSON.parse(meta) as HeadMeta, json });
+    for (const { kind, name, meta, ...row } of rows)
+      this.#found.set(key({ kind, name }), { ...row, meta: JSON.parse(meta) as HeadMeta });
   }
 
   get(identity: Identity): Head | undefined {

@@ -39,8 +39,20 @@ export interface Head {
   rv: number;
   created: number;
   meta: HeadMeta;
+  /** What filters read of it. */
+  sel: string;
   json: string;
 }
+
+export type Outcome<T> = { value: T } | { thrown: unknown };
+
+export interface Committed<T> {
+  results: Outcome<T>[];
+  entries: Entry[];
+}
+
+/** Tells a request's throw, which is its result, from one of the commit itself. */
+class RequestThrew extends Error {}
 
 /** Reads and writes of one ledger's tables. All synchronous; the numbers in memory mirror the `meta` table. */
 export class Store {
@@ -108,13 +120,13 @@ export class Store {
   }
 
   find(kind: KindKey, name: string): Head | undefined {
-    const row = first<{ rv: number; created: number; meta: string; json: string }>(
+    const row = first<{ rv: number; created: number; meta: string; sel: string; json: string }>(
       this.storage.sql,
-      "SELECT h.rv, h.created, h.meta, v.json FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ? AND h.name = ?",
+      "SELECT h.rv, h.created, h.meta, v.sel, v.json FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ? AND h.name = ?",
       kind,
       name,
     );
-    return row && { rv: row.rv, created: row.created, meta: JSON.parse(row.meta) as HeadMeta, json: row.json };
+    return row && { ...row, meta: JSON.parse(row.meta) as HeadMeta };
   }
 
   has(kind: KindKey, name: string): boolean {
@@ -204,34 +216,52 @@ export class Store {
   }
 
   /**
-   * One transaction: all of `requests`, each in its own savepoint with its own result, so that one's refusal undoes
-   * only what it wrote. A throw out of a request is that request's result; the others stand.
+   * One transaction: all of `requests`, each with its own result. A throw out of a request is that request's result and
+   * undoes only what it wrote; the others stand. It is rare, and a savepoint for each request is not cheap: they are run
+   * without first, and where one throws, all of it is undone and they are run again. So a request depends on nothing
+   * but the tables.
    */
-  commit<T>(requests: readonly ((tx: Transaction) => T)[]): {
-    results: ({ value: T } | { thrown: unknown })[];
-    entries: Entry[];
-  } {
-    const tx = new Transaction(this, this.head, this.clock());
-    const results: ({ value: T } | { thrown: unknown })[] = [];
-    const before = { sinceCut: this.#sinceCut };
+  commit<T>(requests: readonly ((tx: Transaction) => T)[]): Committed<T> {
+    const sinceCut = this.#sinceCut;
     try {
-      this.storage.transactionSync(() => {
-        for (const request of requests) {
-          const mark = tx.mark();
-          try {
-            results.push({ value: this.storage.transactionSync(() => request(tx)) });
-          } catch (thrown) {
-            tx.rollbackTo(mark);
-            results.push({ thrown });
-          }
+      return this.#run(requests, (request) => ({ value: request() }));
+    } catch (error) {
+      this.#sinceCut = sinceCut;
+      if (!(error instanceof RequestThrew)) throw error;
+    }
+    try {
+      return this.#run(requests, (request) => {
+        try {
+          return { value: this.storage.transactionSync(request) };
+        } catch (thrown) {
+          return { thrown: thrown instanceof RequestThrew ? thrown.cause : thrown };
         }
-        this.faults.hit("beforeCommit");
-        if (tx.entries.length > 0) this.#close(tx);
       });
     } catch (error) {
-      this.#sinceCut = before.sinceCut;
+      this.#sinceCut = sinceCut;
       throw error;
     }
+  }
+
+  #run<T>(requests: readonly ((tx: Transaction) => T)[], each: (request: () => T) => Outcome<T>): Committed<T> {
+    const tx = new Transaction(this, this.head, this.clock());
+    const results: Outcome<T>[] = [];
+    this.storage.transactionSync(() => {
+      for (const request of requests) {
+        const mark = tx.mark();
+        const outcome = each(() => {
+          try {
+            return request(tx);
+          } catch (cause) {
+            throw new RequestThrew("a request threw", { cause });
+          }
+        });
+        if ("thrown" in outcome) tx.rollbackTo(mark);
+        results.push(outcome);
+      }
+      this.faults.hit("beforeCommit");
+      if (tx.entries.length > 0) this.#close(tx);
+    });
     if (tx.entries.length > 0) this.head = tx.rv;
     return { results, entries: tx.entries };
   }
@@ -256,7 +286,6 @@ export interface Put {
   sel: string;
   meta: HeadMeta;
   before: Head | undefined;
-  beforeSel: string | null;
 }
 
 /** Takes RVs and writes rows; made by `Store.commit` only. */
@@ -292,7 +321,7 @@ export class Transaction {
     put.resource.metadata.resourceVersion = String(rv);
     const json = asciiJson(put.resource);
     const type = put.before ? MODIFIED : ADDED;
-    const psel = put.before && put.beforeSel !== put.sel ? put.beforeSel : null;
+    const psel = put.before && put.before.sel !== put.sel ? put.before.sel : null;
     this.#append({
       rv,
       type,
@@ -317,8 +346,9 @@ export class Transaction {
   }
 
   /** Deletes an object: DELETED carries the last object with the deletion's RV, and a tombstone outlives it. */
-  remove(kind: KindKey, name: string, before: Head, sel: string, meta: TombstoneMeta): { rv: number; json: string } {
+  remove(kind: KindKey, name: string, before: Head, meta: TombstoneMeta): { rv: number; json: string } {
     const rv = this.rv + 1;
+    const { sel } = before;
     const resource = JSON.parse(before.json) as Resource;
     resource.metadata.resourceVersion = String(rv);
     const json = asciiJson(resource);

@@ -1,18 +1,41 @@
-import type { Entry } from "./entry.ts";
+import { ADDED, DELETED, type Entry } from "./entry.ts";
 
 /** A D1 call is given this long; D1 stalls for tens of seconds now and then, and a stall must cost only the caller. */
 export const WINDOW_TIMEOUT_MS = 10_000;
-/** One INSERT takes a single JSON parameter of at most so many rows and bytes (measured: 31-65 k rows/s). */
+/** One INSERT takes at most so many rows and bytes, in two parameters. */
 export const FLUSH_ROWS = 500;
 export const FLUSH_BYTES = 512 * 1024;
-/** Larger rows are bound one by one: quoted once more inside a JSON array they could pass D1's 2 MB. */
+/** Larger rows are bound one by one: quoted once more on their way, with others, they could pass D1's 2 MB. */
 export const DIRECT_ROW_BYTES = 256 * 1024;
 
+/**
+ * A row's key is its namespace's id above 40 bits of RV (migration 0005). All of it is computed in SQL: beyond 2^53 a
+ * JavaScript number would name another row. `|` also makes an integer of a bound number, which is a double.
+ */
+const RV_MASK = 2 ** 40 - 1;
+const SPACE = "(SELECT id << 40 FROM spaces WHERE ns = ?1)";
+const RV = `key & ${RV_MASK} AS rv`;
+
+/** Beyond its 40 bits an RV would be of another namespace. */
+const within = (rv: number): number => Math.min(Math.max(0, rv), RV_MASK);
+
+const ADD_SPACE = "INSERT INTO spaces (ns) VALUES (?1) ON CONFLICT DO NOTHING";
+/**
+ * ?2: [rv, type, kind, name, prev, last, at, sel, psel, offset, bytes] of each row; ?3: their objects, one behind the
+ * other. Inside the JSON they would be quoted twice more on their way, and parsed for each column that is taken out.
+ * `WHERE true`: without it the parser takes ON CONFLICT for a join constraint of json_each.
+ */
+const ADD_ROWS = `INSERT INTO replay SELECT ${SPACE} | (value->>0), value->>1, value->>2, value->>3, value->>4, value->>5,
+       value->>6, value->>7, value->>8, CAST(substr(CAST(?3 AS BLOB), value->>9, value->>10) AS TEXT)
+  FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING`;
+const ADD_ROW = `INSERT INTO replay VALUES (${SPACE} | ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING`;
+const ADD_BEFORE = `INSERT INTO replay_befores VALUES (${SPACE} | ?2, ?3) ON CONFLICT DO NOTHING`;
+
 /** Which object a uid is of, for ids that do not say where it is. */
-const INDEX_MADE = `INSERT INTO uids SELECT json ->> '$.metadata.uid', ns, kind, name FROM events
-   WHERE ns = ?1 AND rv BETWEEN ?2 AND ?3 AND type = 1 ON CONFLICT DO NOTHING`;
-const FORGET_DELETED = `DELETE FROM uids WHERE uid IN
-   (SELECT json ->> '$.metadata.uid' FROM events WHERE ns = ?1 AND rv BETWEEN ?2 AND ?3 AND type = 3)`;
+const INDEX_MADE = `INSERT INTO uids SELECT json ->> '$.metadata.uid', ?1, kind, name FROM replay
+   WHERE key BETWEEN (${SPACE} | ?2) AND (${SPACE} | ?3) AND type = 1 ON CONFLICT DO NOTHING`;
+const FORGET_DELETED = `DELETE FROM uids WHERE uid IN (SELECT json ->> '$.metadata.uid' FROM replay
+   WHERE key BETWEEN (${SPACE} | ?2) AND (${SPACE} | ?3) AND type = 3)`;
 
 /** Events dropped at once when a database is over its bound. */
 const ROOM_ROWS = 10_000;
@@ -85,11 +108,11 @@ export class D1Window implements Window {
     const { results } = await this.#timed(
       this.#db
         .prepare(
-          `SELECT e.rv, e.type, e.kind, e.name, e.prev, e.last, e.at, e.sel, e.psel, e.json, b.json AS before
-             FROM events e LEFT JOIN befores b ON b.ns = e.ns AND b.rv = e.rv
-            WHERE e.ns = ?1 AND e.rv > ?2 AND e.rv <= ?3 ORDER BY e.rv LIMIT ?4`,
+          `SELECT e.${RV}, e.type, e.kind, e.name, e.prev, e.last, e.at, e.sel, e.psel, e.json, b.json AS before
+             FROM replay e LEFT JOIN replay_befores b ON b.key = e.key
+            WHERE e.key > (${SPACE} | ?2) AND e.key <= (${SPACE} | ?3) ORDER BY e.key LIMIT ?4`,
         )
-        .bind(this.#ns, after, upTo, limit)
+        .bind(this.#ns, within(after), within(upTo), limit)
         .all<WindowRow>(),
     );
     return results;
@@ -99,33 +122,19 @@ export class D1Window implements Window {
     const first = rows[0];
     const end = rows[rows.length - 1];
     if (!first || !end) return 0;
-    const statements: D1PreparedStatement[] = [];
-    const small = rows.filter((row) => row.json.length <= DIRECT_ROW_BYTES);
-    if (small.length > 0) {
-      const values = small.map((r) => [r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, r.json]);
-      // `WHERE true`: without it the parser takes ON CONFLICT for a join constraint of json_each.
-      const insert = `INSERT INTO events SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9
-         FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING`;
-      statements.push(this.#db.prepare(insert).bind(this.#ns, JSON.stringify(values)));
-    }
+    const statements = [this.#bound(ADD_SPACE)];
+    const together = rows.filter(travelsWithOthers);
+    if (together.length > 0) statements.push(this.#bound(ADD_ROWS, ...packed(together)));
     for (const r of rows) {
-      if (r.json.length > DIRECT_ROW_BYTES) {
-        const insert = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-        statements.push(
-          this.#db
-            .prepare(insert)
-            .bind(this.#ns, r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, r.json),
-        );
+      if (!travelsWithOthers(r)) {
+        const values = [r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, r.json];
+        statements.push(this.#bound(ADD_ROW, ...values));
       }
-      if (r.before !== null) {
-        const insert = "INSERT INTO befores VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-        statements.push(this.#db.prepare(insert).bind(this.#ns, r.rv, r.before));
-      }
+      if (r.before !== null) statements.push(this.#bound(ADD_BEFORE, r.rv, r.before));
     }
     // A uid is made once and deleted once, so the order of the two does not matter, nor whether they come twice.
-    for (const change of [INDEX_MADE, FORGET_DELETED]) {
-      statements.push(this.#db.prepare(change).bind(this.#ns, first.rv, end.rv));
-    }
+    if (rows.some(({ type }) => type === ADDED)) statements.push(this.#bound(INDEX_MADE, first.rv, end.rv));
+    if (rows.some(({ type }) => type === DELETED)) statements.push(this.#bound(FORGET_DELETED, first.rv, end.rv));
     for (const a of audit) {
       const insert = "INSERT INTO audit VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
       statements.push(this.#db.prepare(insert).bind(this.#ns, a.rv, a.at, a.type, a.json));
@@ -158,9 +167,12 @@ export class D1Window implements Window {
     const upTo = longest.floor + Math.min(ROOM_ROWS, Math.ceil((longest.head - longest.floor) / 2));
     const end = await this.#timed(
       this.#db
-        .prepare("SELECT min(rv) AS rv FROM events WHERE ns = ? AND rv >= ? AND last > 0")
-        .bind(longest.ns, upTo)
-        .first<{ rv: number | null }>(),
+        .prepare(
+          `SELECT ${RV} FROM replay WHERE key BETWEEN (${SPACE} | ?2) AND (${SPACE} | ${RV_MASK}) AND last > 0
+            ORDER BY key LIMIT 1`,
+        )
+        .bind(longest.ns, within(upTo))
+        .first<{ rv: number }>(),
     );
     const dropped = await new D1Window(this.#db, longest.ns, this.#gauges, this.#wait).prune(end?.rv ?? upTo);
     await this.#timed(
@@ -187,9 +199,9 @@ export class D1Window implements Window {
     // The floor rises in the same batch as the rows go: a reader is told so instead of being given a gap.
     const [, gone] = await this.#timed(
       this.#db.batch([
-        this.#db.prepare("UPDATE windows SET floor = max(floor, ?2) WHERE ns = ?1").bind(this.#ns, floor),
-        this.#db.prepare("DELETE FROM events WHERE ns = ?1 AND rv <= ?2").bind(this.#ns, floor),
-        this.#db.prepare("DELETE FROM befores WHERE ns = ?1 AND rv <= ?2").bind(this.#ns, floor),
+        this.#bound("UPDATE windows SET floor = max(floor, ?2) WHERE ns = ?1", floor),
+        this.#bound(`DELETE FROM replay WHERE key BETWEEN ${SPACE} AND (${SPACE} | ?2)`, within(floor)),
+        this.#bound(`DELETE FROM replay_befores WHERE key BETWEEN ${SPACE} AND (${SPACE} | ?2)`, within(floor)),
       ]),
     );
     return gone?.meta.changes ?? 0;
@@ -198,10 +210,12 @@ export class D1Window implements Window {
   async agedOut(floor: number, upTo: number, before: number, limit: number): Promise<number> {
     // Reads only the rows that are about to go, from the old end.
     const rows = await this.#timed(
-      this.#db
-        .prepare("SELECT rv, last, at FROM events WHERE ns = ? AND rv > ? AND rv <= ? ORDER BY rv LIMIT ?")
-        .bind(this.#ns, floor, upTo, limit)
-        .all<{ rv: number; last: number; at: number }>(),
+      this.#bound(
+        `SELECT ${RV}, last, at FROM replay WHERE key > (${SPACE} | ?2) AND key <= (${SPACE} | ?3) ORDER BY key LIMIT ?4`,
+        within(floor),
+        within(upTo),
+        limit,
+      ).all<{ rv: number; last: number; at: number }>(),
     );
     let end = floor;
     for (const row of rows.results) {
@@ -216,13 +230,14 @@ export class D1Window implements Window {
   }
 
   async events(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string; sel: string }[]> {
-    const query =
-      "SELECT rv, json, sel FROM events WHERE ns = ? AND rv > ? AND rv <= ? AND type = 4 ORDER BY rv LIMIT ?";
-    return (
-      await this.#timed(
-        this.#db.prepare(query).bind(this.#ns, after, upTo, limit).all<{ rv: number; json: string; sel: string }>(),
-      )
-    ).results;
+    const query = `SELECT ${RV}, json, sel FROM replay
+      WHERE key > (${SPACE} | ?2) AND key <= (${SPACE} | ?3) AND type = 4 ORDER BY key LIMIT ?4`;
+    const found = this.#bound(query, within(after), within(upTo), limit).all<{
+      rv: number;
+      json: string;
+      sel: string;
+    }>();
+    return (await this.#timed(found)).results;
   }
 
   async audit(after: number, upTo: number, limit: number): Promise<{ rv: number; json: string }[]> {
@@ -233,10 +248,16 @@ export class D1Window implements Window {
   }
 
   async drop(): Promise<void> {
-    const tables = ["events", "befores", "audit", "gauges", "uids"];
-    await this.#timed(
-      this.#db.batch(tables.map((table) => this.#db.prepare(`DELETE FROM ${table} WHERE ns = ?`).bind(this.#ns))),
+    const space = ["replay", "replay_befores"].map((table) =>
+      this.#bound(`DELETE FROM ${table} WHERE key BETWEEN ${SPACE} AND (${SPACE} | ${RV_MASK})`),
     );
+    const named = ["audit", "gauges", "uids"].map((table) => this.#bound(`DELETE FROM ${table} WHERE ns = ?1`));
+    await this.#timed(this.#db.batch([...space, ...named]));
+  }
+
+  /** `?1` is the namespace. */
+  #bound(query: string, ...values: (string | number | null)[]): D1PreparedStatement {
+    return this.#db.prepare(query).bind(this.#ns, ...values);
   }
 
   /**
@@ -259,4 +280,21 @@ export class D1Window implements Window {
       timer.abort();
     }
   }
+}
+
+/** Objects are ASCII, so that an offset in characters is one in bytes; one that is not is bound by itself. */
+function travelsWithOthers({ json }: WindowRow): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is the range of ASCII that is asked for
+  return json.length <= DIRECT_ROW_BYTES && /^[\x00-\x7f]*$/.test(json);
+}
+
+/** The parameters of ADD_ROWS; offsets count from 1, as `substr` does. */
+function packed(rows: readonly WindowRow[]): [columns: string, objects: string] {
+  let offset = 1;
+  const columns = rows.map((r) => {
+    const at = offset;
+    offset += r.json.length;
+    return [r.rv, r.type, r.kind, r.name, r.prev, r.last, r.at, r.sel, r.psel, at, r.json.length];
+  });
+  return [JSON.stringify(columns), rows.map(({ json }) => json).join("")];
 }

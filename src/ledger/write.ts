@@ -44,7 +44,7 @@ function writeNew(write: ApiWrite, context: WriteContext, tx: Transaction): Resu
   if (conflict) return refuse(conflict);
   if (write.operation === "DELETE")
     return before
-      ? remove(write, kind, before, context, tx)
+      ? remove(write, before, context, tx)
       : refuse({ code: "NotFound", kind: write.kind, name: write.name });
   return put(write, kind, before, context, tx);
 }
@@ -91,10 +91,10 @@ export function violated(write: ApiWrite, metadata: ObjectMeta): LedgerError | u
   return undefined;
 }
 
-function remove(write: ApiWrite, kind: KindDef, before: Head, context: WriteContext, tx: Transaction): Result<Written> {
+function remove(write: ApiWrite, before: Head, context: WriteContext, tx: Transaction): Result<Written> {
   const resource = JSON.parse(before.json) as Resource;
   if (write.dryRun) return { ok: true, value: { rv: String(before.rv), object: before.json, changed: false } };
-  const removed = tx.remove(write.kind, write.name, before, selectableText(kind, resource), {});
+  const removed = tx.remove(write.kind, write.name, before, {});
   effect(context, write.kind, write.name, resource.metadata.uid, "deleted", tx.now);
   return { ok: true, value: { rv: String(removed.rv), object: removed.json, changed: true } };
 }
@@ -149,8 +149,7 @@ function put(
   if (write.dryRun)
     return { ok: true, value: { rv: String(before?.rv ?? tx.rv), object: JSON.stringify(resource), changed: false } };
   const meta: HeadMeta = metaOf(candidate, owners);
-  const beforeSel = before ? selectableText(kind, JSON.parse(before.json) as Resource) : null;
-  const written = tx.put({ kind: write.kind, resource, sel: selectableText(kind, resource), meta, before, beforeSel });
+  const written = tx.put({ kind: write.kind, resource, sel: selectableText(kind, resource), meta, before });
   effect(context, write.kind, write.name, resource.metadata.uid, "changed", tx.now);
   return { ok: true, value: { rv: String(written.rv), object: written.json, changed: true } };
 }

@@ -6,7 +6,7 @@ import type { Change } from "./model.ts";
 export type LogRow = { rv: number; type: number; kind: string; name: string; last: number; json: string };
 
 const TYPES = ["", "ADDED", "MODIFIED", "DELETED", "LOGGED"] as const;
-export const COLUMNS = "rv, type, kind, name, last, json";
+export const COLUMNS = "type, kind, name, last, json";
 
 export function changeOf({ rv, type, kind, name, last, json }: LogRow): Change {
   const told = TYPES[type];

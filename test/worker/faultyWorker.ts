@@ -5,6 +5,7 @@
 import type { Env } from "../../src/config.ts";
 import { Ledger as RealLedger } from "../../src/watch/ledger.ts";
 import worker from "../../src/worker.ts";
+import { IN_SPACE, RV } from "./support/replay.ts";
 
 export { RepositoryObject } from "../../src/git/repository.ts";
 
@@ -65,7 +66,7 @@ export class Ledger extends RealLedger {
 
 /** RVs of a namespace's events, as often as they are there. */
 async function held(env: Env, namespace: string): Promise<Response> {
-  const query = env.REPLAY.prepare("SELECT rv FROM events WHERE ns = ? ORDER BY rv").bind(namespace);
+  const query = env.REPLAY.prepare(`SELECT ${RV} AS rv FROM replay WHERE ${IN_SPACE} ORDER BY key`).bind(namespace);
   const { results } = await query.all<{ rv: number }>();
   return Response.json(results.map(({ rv }) => rv));
 }

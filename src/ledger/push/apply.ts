@@ -141,8 +141,7 @@ function put(outcome: Extract<Outcome, { does: "put" }>, context: Applying, tx: 
   });
   const holders = { ...(outcome.joined ? before?.meta.holders : {}), [held.branch]: held.commit };
   const meta = metaOf(candidate, owners, { repo: outcome.repo, path: outcome.path, branch: held.branch, holders });
-  const beforeSel = before ? selectableText(outcome.kind, objectOf(before)) : null;
-  tx.put({ kind: identity.kind, resource, sel: selectableText(outcome.kind, resource), meta, before, beforeSel });
+  tx.put({ kind: identity.kind, resource, sel: selectableText(outcome.kind, resource), meta, before });
   indexSku(store, candidate);
   context.refusals.dropOf(held.branch, identity);
   context.refusals.dropAt(held.branch, outcome.path);
@@ -211,9 +210,8 @@ function remove(
     );
     return;
   }
-  const sel = selectableText(kind, objectOf(before));
   const holders = held.commit ? { [held.branch]: held.commit } : undefined;
-  tx.remove(identity.kind, identity.name, before, sel, {
+  tx.remove(identity.kind, identity.name, before, {
     repo: chunk.push.repository.uid,
     ...(holders ? { holders } : {}),
   });
@@ -243,7 +241,6 @@ function fail(outcome: Extract<Outcome, { does: "fail" }>, chunk: PushChunk, con
     sel,
     meta: outcome.before.meta,
     before: outcome.before,
-    beforeSel: sel,
   });
 }
 

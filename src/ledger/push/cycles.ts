@@ -47,6 +47,6 @@ export function markCycles(
     resource.status = { ...resource.status, conditions: merged.conditions };
     const sel = selectableText(context.kinds.get(CATEGORY), resource);
     const owners = { ...head.meta.owners, Acyclic: ADMISSION_MANAGER };
-    tx.put({ kind: CATEGORY, resource, sel, meta: { ...head.meta, owners }, before: head, beforeSel: sel });
+    tx.put({ kind: CATEGORY, resource, sel, meta: { ...head.meta, owners }, before: head });
   }
 }

@@ -14,8 +14,7 @@ export const MAX_APPLIED_SHOWN = 500;
 function writeStatus(context: { store: Store; kinds: Kinds }, tx: Transaction, head: Head, resource: Resource): void {
   const kind = context.kinds.get(REPOSITORY);
   const sel = selectableText(kind, resource);
-  const beforeSel = selectableText(kind, JSON.parse(head.json) as Resource);
-  tx.put({ kind: REPOSITORY, resource, sel, meta: head.meta, before: head, beforeSel });
+  tx.put({ kind: REPOSITORY, resource, sel, meta: head.meta, before: head });
 }
 
 /** The push's end: `status.applied[ref]` shows its commit, in the push's last transaction. */
@@ -224,8 +223,7 @@ export function release(
       .toArray();
     for (const row of rows) {
       const head = store.find(row.kind, row.name);
-      if (head)
-        tx.remove(row.kind, row.name, head, selectableText(kinds.get(row.kind), JSON.parse(head.json) as Resource), {});
+      if (head) tx.remove(row.kind, row.name, head, {});
     }
     if (rows.length === batch) return { done: false };
     store.storage.sql.exec(

@@ -89,11 +89,10 @@ export function limitErrors(conditions: readonly Condition[]): FieldError[] {
   return [{ field: "status.conditions", reason: "TooMany", message }];
 }
 
-/** Bytes of what controllers have written, or undefined where that is within the limit. */
-export function oversizeStatus(status: JsonObject): number | undefined {
+/** Bytes of what controllers have written: at most MAX_STATUS_BYTES. */
+export function statusBytes(status: JsonObject): number {
   const written = Object.fromEntries(Object.entries(status).filter(([key]) => WRITABLE.includes(key)));
-  const bytes = utf8Length(JSON.stringify(written));
-  return bytes > MAX_STATUS_BYTES ? bytes : undefined;
+  return utf8Length(JSON.stringify(written));
 }
 
 /** A kind that says nothing of its `resolved` takes any. */

@@ -16,8 +16,8 @@ import {
   immutableErrors,
   limitErrors,
   MAX_STATUS_BYTES,
-  oversizeStatus,
   resolvedErrors,
+  statusBytes,
   systemErrors,
 } from "./judge.ts";
 import { type Changes, changesOf, foreignOwners, ownersAfter } from "./ownership.ts";
@@ -79,14 +79,16 @@ export function writeStatus(request: StatusWrite, context: StatusContext, tx: Tr
     if (keyed && !request.dryRun) rememberRv(store, keyed, "noop", head.rv, stored, tx.now);
     return { outcome: "noop", rv: String(head.rv), object: head.json };
   }
-  const over = oversizeStatus(status as JsonObject);
-  if (over !== undefined)
+  const told = statusBytes(status as JsonObject);
+  if (told > MAX_STATUS_BYTES)
     return refused({
       code: "TooLarge",
-      message: `the status must be at most ${MAX_STATUS_BYTES} bytes, found ${over}`,
+      message: `the status must be at most ${MAX_STATUS_BYTES} bytes, found ${told}`,
     });
   const resource: Resource = { ...stored, status };
-  const bytes = utf8Length(JSON.stringify(resource));
+  // Stored text is ASCII, so never shorter than its UTF-8: most objects are known to fit without being measured.
+  const mayBeOver = head.json.length + MAX_STATUS_BYTES > MAX_OBJECT_BYTES;
+  const bytes = mayBeOver ? utf8Length(JSON.stringify(resource)) : 0;
   if (bytes > MAX_OBJECT_BYTES) {
     const message = `the object with its status must be at most ${MAX_OBJECT_BYTES} bytes, found ${bytes}`;
     return refused({ code: "TooLarge", message });
@@ -95,14 +97,12 @@ export function writeStatus(request: StatusWrite, context: StatusContext, tx: Tr
 
   const { owners: _, ...meta } = head.meta;
   const after = ownersAfter(changes, owners, manager);
-  const beforeSel = selectableText(kind, stored);
   const written = tx.put({
     kind: request.kind,
     resource: { ...resource, metadata: { ...resource.metadata } },
     sel: selectableText(kind, resource),
     meta: after ? { ...meta, owners: after } : meta,
     before: head,
-    beforeSel,
   });
   if (keyed) rememberRv(store, keyed, "written", written.rv, stored, tx.now);
   return { outcome: "written", rv: String(written.rv), object: written.json };

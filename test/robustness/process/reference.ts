@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { IN_SPACE, RV } from "../../worker/support/replay.ts";
 import type { Change } from "../model.ts";
 import { COLUMNS, changeOf, type LogRow } from "../rows.ts";
 
@@ -41,11 +42,13 @@ function metaOf(db: DatabaseSync, key: string): unknown {
 }
 
 function windowOf(db: DatabaseSync, namespace: string): Change[] {
-  const rows = db.prepare(`SELECT ${COLUMNS} FROM events WHERE ns = ? ORDER BY rv`).all(namespace);
+  const rows = db.prepare(`SELECT ${RV} AS rv, ${COLUMNS} FROM replay WHERE ${IN_SPACE} ORDER BY key`).all(namespace);
   return (rows as unknown as LogRow[]).map(changeOf);
 }
 
 function tailOf(db: DatabaseSync): Change[] {
-  const rows = db.prepare(`SELECT ${COLUMNS} FROM versions WHERE rv > ? ORDER BY rv`).all(Number(metaOf(db, "floor")));
+  const rows = db
+    .prepare(`SELECT rv, ${COLUMNS} FROM versions WHERE rv > ? ORDER BY rv`)
+    .all(Number(metaOf(db, "floor")));
   return (rows as unknown as LogRow[]).map(changeOf);
 }

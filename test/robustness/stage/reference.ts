@@ -1,6 +1,7 @@
 /** The reference read: rows of D1 and of the ledger's own tables, beside everything under test. */
 import { runInDurableObject } from "cloudflare:test";
 import { bindings } from "../../worker/support/ledger.ts";
+import { IN_SPACE, RV } from "../../worker/support/replay.ts";
 import type { Change } from "../model.ts";
 import { COLUMNS, changeOf, type LogRow } from "../rows.ts";
 
@@ -12,7 +13,7 @@ export async function windowRows(namespace: string, upTo = Number.MAX_SAFE_INTEG
   for (;;) {
     const after = changes.at(-1)?.rv ?? 0;
     const { results } = await bindings.REPLAY.prepare(
-      `SELECT ${COLUMNS} FROM events WHERE ns = ? AND rv > ? AND rv <= ? ORDER BY rv LIMIT ${PAGE_ROWS}`,
+      `SELECT ${RV} AS rv, ${COLUMNS} FROM replay WHERE ${IN_SPACE} AND ${RV} > ? AND ${RV} <= ? ORDER BY key LIMIT ${PAGE_ROWS}`,
     )
       .bind(namespace, after, upTo)
       .all<LogRow>();
@@ -33,7 +34,7 @@ export async function tailRows(namespace: string): Promise<Change[]> {
   return runInDurableObject(stub, (_, { storage }) =>
     storage.sql
       .exec<LogRow>(
-        `SELECT ${COLUMNS} FROM versions WHERE rv > (SELECT value FROM meta WHERE key = 'floor') ORDER BY rv`,
+        `SELECT rv, ${COLUMNS} FROM versions WHERE rv > (SELECT value FROM meta WHERE key = 'floor') ORDER BY rv`,
       )
       .toArray()
       .map(changeOf),

@@ -116,7 +116,6 @@ describe("the heads of a chunk", () => {
           sel: "{}",
           meta: { digest: `of ${name}`, specDigest: "" },
           before: undefined,
-          beforeSel: null,
         }),
     ]);
 
@@ -135,7 +134,7 @@ describe("the heads of a chunk", () => {
   });
 
   it("have an object that is parsed once, and again where it is large", () => {
-    const head = (text: string) => ({ rv: 1, created: 1, meta: { digest: "", specDigest: "" }, json: text });
+    const head = (text: string) => ({ rv: 1, created: 1, meta: { digest: "", specDigest: "" }, sel: "{}", json: text });
     const small = head('{"spec":{}}');
     expect(objectOf(small)).toBe(objectOf(small));
     const large = head(JSON.stringify({ spec: { text: "x".repeat(20_000) } }));

@@ -12,6 +12,7 @@ import {
   runAlarm,
   type TestLedger,
 } from "../support/ledger.ts";
+import { IN_SPACE, RV } from "../support/replay.ts";
 import { watch } from "../support/watcher.ts";
 
 const ALL = ["Product.catalog.gitstore.dev", "GitEvent.events.gitstore.dev", "Repository.gitstore.dev"];
@@ -21,7 +22,7 @@ const many = (from: number, count: number): Record<string, string> =>
   );
 
 async function rowsInD1(ledger: TestLedger): Promise<number[]> {
-  const { results } = await bindings.REPLAY.prepare("SELECT rv FROM events WHERE ns = ? ORDER BY rv")
+  const { results } = await bindings.REPLAY.prepare(`SELECT ${RV} AS rv FROM replay WHERE ${IN_SPACE} ORDER BY key`)
     .bind(ledger.name)
     .all<{ rv: number }>();
   return results.map(({ rv }) => rv);
@@ -157,7 +158,7 @@ describe("resuming from D1", () => {
     const ledger = await newLedger();
     await push(ledger, { files: many(0, 20) });
     await prune(ledger, 1);
-    await bindings.REPLAY.prepare("DELETE FROM events WHERE ns = ? AND rv < 10").bind(ledger.name).run();
+    await bindings.REPLAY.prepare(`DELETE FROM replay WHERE ${IN_SPACE} AND ${RV} < 10`).bind(ledger.name).run();
     const watcher = await watch(ledger);
     expect(await watcher.closed).toMatchObject({ code: 4410 });
     expect(watcher.error).toMatchObject({ code: 410, reason: "Expired" });

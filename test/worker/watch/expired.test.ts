@@ -13,6 +13,7 @@ import {
   type TestLedger,
 } from "../support/ledger.ts";
 import { random } from "../support/random.ts";
+import { IN_SPACE, RV } from "../support/replay.ts";
 import { type WatchedEvent, type Watcher, watch } from "../support/watcher.ts";
 
 const PRODUCT = "Product.catalog.gitstore.dev";
@@ -26,7 +27,7 @@ async function forget(ledger: TestLedger, keep = 1): Promise<number> {
   const controls = controlsOfLedger(ledger);
   controls.clockAheadMs = (controls.clockAheadMs ?? 0) + 11 * 60_000;
   await runAlarm(ledger);
-  await bindings.REPLAY.prepare("DELETE FROM events WHERE ns = ?").bind(ledger.name).run();
+  await bindings.REPLAY.prepare(`DELETE FROM replay WHERE ${IN_SPACE}`).bind(ledger.name).run();
   return Number((await must(ledger.stub.head())).floor);
 }
 
@@ -289,7 +290,7 @@ describe("a ledger that was restored", () => {
     expect(healed.frames.some((frame) => frame.snapshot)).toBe(true);
     expect(healed.events.map(({ object }) => object.metadata.name).sort()).toEqual(["a", "c"]);
     await runAlarm(ledger);
-    const { results } = await bindings.REPLAY.prepare("SELECT rv FROM events WHERE ns = ? AND rv > ?")
+    const { results } = await bindings.REPLAY.prepare(`SELECT ${RV} AS rv FROM replay WHERE ${IN_SPACE} AND ${RV} > ?`)
       .bind(ledger.name, seen)
       .all<{ rv: number }>();
     expect(results.length).toBe(head - (seen + 1_000_000_000));
@@ -341,7 +342,7 @@ describe("a ledger that was restored", () => {
     await from.until(() => from.events.length === 1);
     expect(from.events[0]?.object.metadata.name).toBe("c");
     await runAlarm(ledger);
-    const { results } = await bindings.REPLAY.prepare("SELECT rv FROM events WHERE ns = ? AND rv <= ?")
+    const { results } = await bindings.REPLAY.prepare(`SELECT ${RV} AS rv FROM replay WHERE ${IN_SPACE} AND ${RV} <= ?`)
       .bind(ledger.name, seen)
       .all();
     expect(results, "D1 has nothing of it either").toEqual([]);

@@ -141,7 +141,7 @@ export class CoreWorld implements StatusWorld {
   async remove(name: string): Promise<void> {
     const head = this.store.find(this.#key(), name);
     if (!head) throw new Error(`there is no ${name}`);
-    this.commit((tx) => tx.remove(this.#key(), name, head, "{}", {}));
+    this.commit((tx) => tx.remove(this.#key(), name, head, {}));
   }
 
   async read(name: string): Promise<TestObject> {

@@ -29,7 +29,7 @@ async function store(world: CoreWorld, name: string, change: (resource: Resource
   const resource = JSON.parse(head.json) as Resource;
   change(resource);
   const sel = selectableText(world.kinds.get(KEY), resource);
-  world.commit((tx) => tx.put({ kind: KEY, resource, sel, meta: head.meta, before: head, beforeSel: sel }));
+  world.commit((tx) => tx.put({ kind: KEY, resource, sel, meta: head.meta, before: head }));
 }
 
 describe("writeStatus", () => {
@@ -87,7 +87,7 @@ describe("writeStatus", () => {
     resource.status = { ...resource.status, conditions: [...(resource.status?.conditions ?? []), told] };
     const meta = { ...head.meta, owners: { ...head.meta.owners, ParentResolved: "system:admission" } };
     const sel = selectableText(world.kinds.get(KEY), resource);
-    world.commit((tx) => tx.put({ kind: KEY, resource, sel, meta, before: head, beforeSel: sel }));
+    world.commit((tx) => tx.put({ kind: KEY, resource, sel, meta, before: head }));
     const mine = { conditions: [condition("ParentResolved", "True", { reason: "" })] };
     expect((await fields(mine)).outcome).toBe("written");
     expect(await fields({ conditions: [condition("ParentResolved", "False")] }, BOB)).toMatchObject({
