@@ -50,6 +50,10 @@ function secretsOf({ uploaded }: FakeCloudflare): Record<string, unknown> {
   return Object.fromEntries(secret.map(({ name, text }) => [name, text]));
 }
 
+function tablesOf(migration: string): string[] {
+  return [...page(`migrations/${migration}`).matchAll(/^CREATE TABLE (\w+)/gm)].map(([, table = ""]) => table);
+}
+
 describe("npm run deploy", () => {
   it(
     "makes the database the first time, migrates it, and only then deploys; the checkout stays as it is",
@@ -77,7 +81,8 @@ describe("npm run deploy", () => {
     async () => {
       cloudflare.changes.length = 0;
       const last = MIGRATIONS.at(-1) ?? "";
-      cloudflare.database?.sqlite.exec(`DROP TABLE uids; DELETE FROM d1_migrations WHERE name = '${last}'`);
+      const undo = tablesOf(last).map((table) => `DROP TABLE ${table};`);
+      cloudflare.database?.sqlite.exec(`${undo.join(" ")} DELETE FROM d1_migrations WHERE name = '${last}'`);
       const { code, out } = await run("npm run deploy");
       expect([code, cloudflare.changes], out).toEqual([0, [`migrate ${last}`, "deploy"]]);
     },
@@ -91,7 +96,7 @@ describe("npm run deploy", () => {
       const last = MIGRATIONS.at(-1) ?? "";
       cloudflare.database?.sqlite.exec(`DELETE FROM d1_migrations WHERE name = '${last}'`);
       const { code, out } = await run("npm run deploy");
-      expect(out).toContain("table uids already exists");
+      expect(out).toContain(`table ${tablesOf(last)[0]} already exists`);
       expect([code === 0, cloudflare.changes]).toEqual([false, []]);
     },
     TIMEOUT_MS,
