@@ -6,6 +6,7 @@ import { first } from "../ledger/sql.ts";
 import { NamedWatchers } from "../ledger/watchers.ts";
 import type { Watching } from "../ledger/watching.ts";
 import type { KindKey } from "../resource/types.ts";
+import { type Attachment, AttachmentWriter, sessionOf } from "./attachment.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
@@ -34,15 +35,16 @@ const raw = (socket: WatchSocket): WebSocket => (socket as HibernatingSocket).ra
 
 /** A hibernating WebSocket as the engine sees it: the attachment is the session, and a dead peer is no exception. */
 function wrap(socket: WebSocket): HibernatingSocket {
+  const attachments = new AttachmentWriter();
   return {
     raw: socket,
     send(text) {
-      if (socket.readyState !== WebSocket.OPEN) return false;
+      // Asking for `readyState` first would cost a tenth of a broadcast; a peer that is going is told of by `closed`.
       try {
         socket.send(text);
         return true;
       } catch {
-        return false; // closed between the check and the send
+        return false; // it is closed on our side
       }
     },
     close(code, reason) {
@@ -52,8 +54,11 @@ function wrap(socket: WebSocket): HibernatingSocket {
         // The peer went first; what matters is that the session is forgotten.
       }
     },
-    save: (state) => socket.serializeAttachment(state),
-    load: () => (socket.deserializeAttachment() as SessionState | null) ?? undefined,
+    save: (state) => socket.serializeAttachment(attachments.of(state)),
+    load() {
+      const attachment = socket.deserializeAttachment() as Attachment | null;
+      return attachment ? sessionOf(attachment) : undefined;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { type Attachment, sessionOf } from "../../../src/watch/attachment.ts";
 import type { SessionState } from "../../../src/watch/session.ts";
 import {
   bindings,
@@ -26,7 +27,7 @@ const many = (from: number, count: number, size = 1): Record<string, string> =>
 
 async function sessions(ledger: TestLedger): Promise<SessionState[]> {
   return runInDurableObject(stubOf(ledger), (_, state) =>
-    state.getWebSockets().map((socket) => socket.deserializeAttachment() as SessionState),
+    state.getWebSockets().map((socket) => sessionOf(socket.deserializeAttachment() as Attachment)),
   );
 }
 

@@ -1,5 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { type Attachment, AttachmentWriter, sessionOf } from "../../../src/watch/attachment.ts";
 import type { SessionState } from "../../../src/watch/session.ts";
 import {
   bindings,
@@ -26,7 +27,9 @@ const many = (from: number, count: number, size = 1): Record<string, string> =>
 async function sleepAs(ledger: TestLedger, change: Partial<SessionState>): Promise<void> {
   await runInDurableObject(stubOf(ledger), (_, state) => {
     for (const socket of state.getWebSockets()) {
-      socket.serializeAttachment({ ...(socket.deserializeAttachment() as SessionState), ...change });
+      socket.serializeAttachment(
+        new AttachmentWriter().of({ ...sessionOf(socket.deserializeAttachment() as Attachment), ...change }),
+      );
       // The object is awake until it is evicted: an alarm that falls in between does not save its own state over this.
       socket.serializeAttachment = () => undefined;
     }

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { AttachmentWriter, sessionOf } from "../../../src/watch/attachment.ts";
+import type { SessionState } from "../../../src/watch/session.ts";
+
+/** Each field with a value of its own, so that none can stand for another. */
+function session(): SessionState {
+  return {
+    v: 1,
+    enc: "frames",
+    filter: { kinds: ["K.g"], label: "a=b", field: "metadata.name=é" },
+    window: 101,
+    phase: "catchup",
+    snap: { at: 102, kinds: ["K.g"], kind: 103, after: "x" },
+    pos: 104,
+    part: 105,
+    told: 106,
+    toldAt: 107,
+    sent: 108,
+    acked: 109,
+    ackAt: 110,
+    parkedAt: 111,
+    owed: true,
+    of: { apiVersion: "g/v1", kind: "K" },
+    bookmarks: true,
+    initialEnd: true,
+    expired: "compact",
+    compact: { to: 112 },
+    named: { name: "w", epoch: 113, done: 114, saved: 115, savedAt: 116, told: true, inside: 117 },
+    heardAt: 118,
+    until: 119,
+    writes: [{ namespaces: ["n"], resources: ["*"], verbs: ["update"] }],
+    sub: "user:a",
+    jti: "j",
+    exp: 120,
+  };
+}
+
+describe("a session as an attachment", () => {
+  it("comes back as it went, after the structured clone that stores it", () => {
+    const state = session();
+    expect(sessionOf(structuredClone(new AttachmentWriter().of(state)))).toEqual(state);
+    const empty = { ...state, snap: null, compact: null, named: null, of: null, writes: null, owed: false };
+    expect(sessionOf(structuredClone(new AttachmentWriter().of(empty)))).toEqual(empty);
+  });
+
+  it.each([
+    { phase: "live" as const },
+    { pos: 1, part: 2, told: 3, toldAt: 4 },
+    { sent: 1, acked: 2, ackAt: 3, parkedAt: 0, heardAt: 5, owed: false },
+    { snap: null, compact: null },
+    { named: null },
+    { until: 5 },
+    { exp: 1, jti: "another", writes: null },
+  ])("says what has changed since the last: %o", (change) => {
+    const writer = new AttachmentWriter();
+    const state = session();
+    writer.of(state);
+    Object.assign(state, change);
+    expect(sessionOf(writer.of(state))).toEqual(state);
+    expect(sessionOf(writer.of(state))).toMatchObject(change);
+  });
+
+  it("has what was changed in place, too", () => {
+    const writer = new AttachmentWriter();
+    const state = session();
+    writer.of(state);
+    if (state.snap) state.snap.kind += 1;
+    if (state.named) state.named.done += 1;
+    expect(sessionOf(structuredClone(writer.of(state)))).toEqual(state);
+  });
+});
