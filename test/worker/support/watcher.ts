@@ -80,7 +80,8 @@ export class Watcher {
   }
 
   acknowledge(sent = this.frames.at(-1)?.sent ?? 0): void {
-    this.socket.send(JSON.stringify({ ack: sent }));
+    // What comes behind its own close is not answered.
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ack: sent }));
   }
 
   get events(): WatchedEvent[] {
