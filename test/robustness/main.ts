@@ -15,34 +15,48 @@ const root = resolve(import.meta.dirname, "../..");
 /** A run of the test pool gets slower with every request it has made, so each batch gets its own. */
 const BATCH = 20;
 
-/** Inside workerd, by vitest, which has the pool for it. A seed without an outcome failed in another way. */
+/** Batches at a time: a batch waits about as much as it computes. */
+const LANES = 2;
+
 async function inside(seeds: readonly number[]): Promise<Outcome[]> {
-  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const batches = Array.from({ length: Math.ceil(seeds.length / BATCH) }, (_, i) =>
+    seeds.slice(i * BATCH, (i + 1) * BATCH),
+  );
   const outcomes: Outcome[] = [];
-  for (let at = 0; at < seeds.length; at += BATCH) {
-    const batch = seeds.slice(at, at + BATCH);
-    const env = { ...process.env, SEEDS: `${batch[0]}-${batch.at(-1)}`, REPORT: "1", NO_COLOR: "1" };
-    const run = spawn(process.execPath, [vitest, "run", "--project", "robustness"], {
-      cwd: root,
-      env,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    const told = new Map<number, Outcome>();
-    const errors: string[] = [];
-    const ended = once(run, "exit");
-    for await (const line of createInterface({ input: run.stdout })) {
-      const begin = line.indexOf(OUTCOME_LINE);
-      if (begin >= 0) {
-        const outcome = fromText(line.slice(begin + OUTCOME_LINE.length));
-        told.set(outcome.seed, outcome);
-      } else if (/^seed \d+: /.test(line)) console.log(line);
-      else if (/Error: /.test(line)) errors.push(line);
+  const lane = async (): Promise<void> => {
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      const ended = await insideBatch(batch);
+      report("inside workerd", ended);
+      outcomes.push(...ended);
     }
-    await ended;
-    for (const seed of batch) outcomes.push(told.get(seed) ?? lost(seed, errors));
-    report("inside workerd", outcomes.slice(-batch.length));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return outcomes.sort((a, b) => a.seed - b.seed);
+}
+
+/** Inside workerd, by vitest, which has the pool for it. A seed without an outcome failed in another way. */
+async function insideBatch(batch: readonly number[]): Promise<Outcome[]> {
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const env = { ...process.env, SEEDS: `${batch[0]}-${batch.at(-1)}`, REPORT: "1", NO_COLOR: "1" };
+  // Its outcomes are told in what it prints.
+  const run = spawn(process.execPath, [vitest, "run", "--project", "robustness", "--silent=false"], {
+    cwd: root,
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const told = new Map<number, Outcome>();
+  const errors: string[] = [];
+  const ended = once(run, "exit");
+  for await (const line of createInterface({ input: run.stdout })) {
+    const begin = line.indexOf(OUTCOME_LINE);
+    if (begin >= 0) {
+      const outcome = fromText(line.slice(begin + OUTCOME_LINE.length));
+      told.set(outcome.seed, outcome);
+    } else if (/^seed \d+: /.test(line)) console.log(line);
+    else if (/Error: /.test(line)) errors.push(line);
   }
-  return outcomes;
+  await ended;
+  return batch.map((seed) => told.get(seed) ?? lost(seed, errors));
 }
 
 function lost(seed: number, errors: readonly string[]): Outcome {

@@ -1,4 +1,4 @@
-/** What the runbooks name, and so what has to be exercised: a unit test holds this to the pages, runbooks.test.ts runs it. */
+/** What the runbooks name, and so what has to be exercised: a unit test holds this to the pages, test/e2e/runbooks/ runs it. */
 
 export interface Named {
   /** Lines of the page's `sh` blocks. */
