@@ -91,7 +91,6 @@ export const D1_TABLES = [
   "spaces",
   "replay",
   "replay_befores",
-  "windows",
   "audit",
   "revocations",
   "sessions",

@@ -25,6 +25,7 @@ export class LedgerCore {
   constructor(store: Store, window: Window, random: (bytes: number) => Uint8Array) {
     this.store = store;
     this.kinds = new Kinds(store);
+    store.undone = () => this.kinds.forget();
     this.window = window;
     this.random = random;
   }

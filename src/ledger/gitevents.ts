@@ -25,7 +25,9 @@ export async function keptEvents(
   limit: number,
 ): Promise<KeptEvent[]> {
   const events: KeptEvent[] = [];
-  if (after < store.floor) events.push(...(await window.events(after, Math.min(store.floor, upTo), limit)));
+  // A namespace made again under its name begins behind that one's events, also where D1 should still have some.
+  const begin = Math.max(after, store.holes.find((hole) => hole.from === 0)?.to ?? 0);
+  if (begin < store.floor) events.push(...(await window.events(begin, Math.min(store.floor, upTo), limit)));
   if (events.length >= limit) return events.slice(0, limit);
   const from = Math.max(after, store.floor);
   const tail = store.storage.sql

@@ -59,6 +59,8 @@ export class Store {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly faults: Faults;
+  /** What was read inside a transaction that is undone is not so: whoever keeps something of it forgets it here. */
+  undone: () => void = () => undefined;
   /** The newest RV. */
   head = 0;
   /** RVs at and below are no longer in the tail: neither watched from nor listed at here. */
@@ -219,7 +221,7 @@ export class Store {
    * One transaction: all of `requests`, each with its own result. A throw out of a request is that request's result and
    * undoes only what it wrote; the others stand. It is rare, and a savepoint for each request is not cheap: they are run
    * without first, and where one throws, all of it is undone and they are run again. So a request depends on nothing
-   * but the tables.
+   * but the tables, and on what is forgotten by `undone`.
    */
   commit<T>(requests: readonly ((tx: Transaction) => T)[]): Committed<T> {
     const sinceCut = this.#sinceCut;
@@ -227,6 +229,7 @@ export class Store {
       return this.#run(requests, (request) => ({ value: request() }));
     } catch (error) {
       this.#sinceCut = sinceCut;
+      this.undone();
       if (!(error instanceof RequestThrew)) throw error;
     }
     try {
@@ -234,11 +237,13 @@ export class Store {
         try {
           return { value: this.storage.transactionSync(request) };
         } catch (thrown) {
+          this.undone();
           return { thrown: thrown instanceof RequestThrew ? thrown.cause : thrown };
         }
       });
     } catch (error) {
       this.#sinceCut = sinceCut;
+      this.undone();
       throw error;
     }
   }

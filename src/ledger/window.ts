@@ -19,7 +19,13 @@ const RV = `key & ${RV_MASK} AS rv`;
 /** Beyond its 40 bits an RV would be of another namespace. */
 const within = (rv: number): number => Math.min(Math.max(0, rv), RV_MASK);
 
-const ADD_SPACE = "INSERT INTO spaces (ns) VALUES (?1) ON CONFLICT DO NOTHING";
+/**
+ * ?2: the new head; ?3: what comes before the first row of this flush; ?4: the time; ?5: the floor that the ledger says.
+ * Where ?3 is beyond the head there is a gap, of events that another version of this Worker flushed elsewhere: the window
+ * begins behind it. `head` stays what it was where the same rows come again.
+ */
+const ADD_SPACE = `INSERT INTO spaces (ns, head, floor, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (ns) DO UPDATE
+  SET floor = max(floor, ?5, CASE WHEN ?3 > head THEN ?3 ELSE 0 END), head = max(head, ?2), at = ?4`;
 /**
  * ?2: [rv, type, kind, name, prev, last, at, sel, psel, offset, bytes] of each row; ?3: their objects, one behind the
  * other. Inside the JSON they would be quoted twice more on their way, and parsed for each column that is taken out.
@@ -122,7 +128,9 @@ export class D1Window implements Window {
     const first = rows[0];
     const end = rows[rows.length - 1];
     if (!first || !end) return 0;
-    const statements = [this.#bound(ADD_SPACE)];
+    // It would be another namespace's row.
+    if (end.rv > RV_MASK) throw new Error(`RV ${end.rv} is beyond what the replay window can hold (${RV_MASK})`);
+    const statements: D1PreparedStatement[] = [];
     const together = rows.filter(travelsWithOthers);
     if (together.length > 0) statements.push(this.#bound(ADD_ROWS, ...packed(together)));
     for (const r of rows) {
@@ -139,14 +147,8 @@ export class D1Window implements Window {
       const insert = "INSERT INTO audit VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
       statements.push(this.#db.prepare(insert).bind(this.#ns, a.rv, a.at, a.type, a.json));
     }
-    statements.push(
-      this.#db
-        .prepare(
-          `INSERT INTO windows VALUES (?1, ?2, ?3, ?4)
-           ON CONFLICT (ns) DO UPDATE SET head = max(head, excluded.head), at = excluded.at, floor = max(floor, ?5)`,
-        )
-        .bind(this.#ns, end.rv, first.rv - 1, at, floor),
-    );
+    // First, because the rows' keys have its id.
+    statements.unshift(this.#bound(ADD_SPACE, end.rv, first.rv - 1, at, floor));
     const results = await this.#timed(this.#db.batch(statements));
     return results.at(-1)?.meta.size_after ?? 0;
   }
@@ -160,7 +162,7 @@ export class D1Window implements Window {
     // RVs are dense, so the longest window is the one with most events, without counting any.
     const longest = await this.#timed(
       this.#db
-        .prepare("SELECT ns, floor, head FROM windows ORDER BY head - floor DESC LIMIT 1")
+        .prepare("SELECT ns, floor, head FROM spaces ORDER BY head - floor DESC LIMIT 1")
         .first<{ ns: string; floor: number; head: number }>(),
     );
     if (!longest || longest.head <= longest.floor) return undefined;
@@ -191,7 +193,7 @@ export class D1Window implements Window {
   }
 
   async bounds(): Promise<{ floor: number; head: number } | undefined> {
-    const query = this.#db.prepare("SELECT floor, head FROM windows WHERE ns = ?").bind(this.#ns);
+    const query = this.#db.prepare("SELECT floor, head FROM spaces WHERE ns = ?").bind(this.#ns);
     return (await this.#timed(query.first<{ floor: number; head: number }>())) ?? undefined;
   }
 
@@ -199,7 +201,7 @@ export class D1Window implements Window {
     // The floor rises in the same batch as the rows go: a reader is told so instead of being given a gap.
     const [, gone] = await this.#timed(
       this.#db.batch([
-        this.#bound("UPDATE windows SET floor = max(floor, ?2) WHERE ns = ?1", floor),
+        this.#bound("UPDATE spaces SET floor = max(floor, ?2) WHERE ns = ?1", floor),
         this.#bound(`DELETE FROM replay WHERE key BETWEEN ${SPACE} AND (${SPACE} | ?2)`, within(floor)),
         this.#bound(`DELETE FROM replay_befores WHERE key BETWEEN ${SPACE} AND (${SPACE} | ?2)`, within(floor)),
       ]),
@@ -253,6 +255,17 @@ export class D1Window implements Window {
     );
     const named = ["audit", "gauges", "uids"].map((table) => this.#bound(`DELETE FROM ${table} WHERE ns = ?1`));
     await this.#timed(this.#db.batch([...space, ...named]));
+    await this.#dropOld();
+  }
+
+  /** What was flushed before migration 0005 lies in tables that only older versions read; an operator may have dropped them. */
+  async #dropOld(): Promise<void> {
+    const old = ["events", "befores"].map((table) => this.#bound(`DELETE FROM ${table} WHERE ns = ?1`));
+    try {
+      await this.#timed(this.#db.batch(old));
+    } catch (error) {
+      if (!(error instanceof WindowUnavailable) || !error.message.includes("no such table")) throw error;
+    }
   }
 
   /** `?1` is the namespace. */

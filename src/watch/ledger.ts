@@ -6,7 +6,7 @@ import { first } from "../ledger/sql.ts";
 import { NamedWatchers } from "../ledger/watchers.ts";
 import type { Watching } from "../ledger/watching.ts";
 import type { KindKey } from "../resource/types.ts";
-import { type Attachment, AttachmentWriter, sessionOf } from "./attachment.ts";
+import { type Attachment, AttachmentWriter, isTooLarge, sessionOf } from "./attachment.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
@@ -25,6 +25,8 @@ import { answerStatus, refuseStatus } from "./statusRequest.ts";
 /** How long a watch from a future RV waits for it: silence would hide events, so then it is told. */
 const FUTURE_WAIT_MS = 3_000;
 const FUTURE_STEP_MS = 50;
+const TOO_LARGE =
+  "the watch's kinds, selectors and the token's grants are together more than a connection can keep: ask for less, or over two connections";
 const KIND_BYTES = "SELECT sum(v.bytes) AS n FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ?";
 
 interface HibernatingSocket extends WatchSocket {
@@ -57,7 +59,8 @@ function wrap(socket: WebSocket): HibernatingSocket {
     save: (state) => socket.serializeAttachment(attachments.of(state)),
     load() {
       const attachment = socket.deserializeAttachment() as Attachment | null;
-      return attachment ? sessionOf(attachment) : undefined;
+      // Anything else is of an older version; deploys cut sockets, so there is none.
+      return Array.isArray(attachment) ? sessionOf(attachment) : undefined;
     },
   };
 }
@@ -181,10 +184,13 @@ export class Ledger extends LedgerObject {
         while (store.head < rv && now() < until) await scheduler.wait(FUTURE_STEP_MS);
         if (store.head < rv) return refuse({ why: "future", requested: rv, head: store.head });
       }
+      const begin = (from: WatchOpen): SessionState =>
+        beginSession(from, store.head, stateKinds(open.filter.kinds), now());
+      if (isTooLarge(begin(open))) return refuse({ why: "badFrame", message: TOO_LARGE });
       const bound = bind(open);
       if (!bound.ok) return refuse({ why: "badFrame", message: bound.message });
       ctx.acceptWebSocket(server);
-      const session = beginSession(bound.open, store.head, stateKinds(open.filter.kinds), now());
+      const session = begin(bound.open);
       if (open.watcher) employ(session, open.watcher, wrapped(server));
       engine.open(wrapped(server), session);
       return new Response(null, { status: 101, webSocket: client, headers: protocolHeaders(open.enc) });

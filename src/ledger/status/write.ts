@@ -28,6 +28,8 @@ export interface StatusContext {
   kinds: Kinds;
 }
 
+/** More than the keys of a status that was not there before. */
+const KEYS_BYTES = 64;
 /** kube-apiserver's limit for a given fieldManager; a token's subject may be longer. */
 const MAX_MANAGER_CHARS = 128;
 
@@ -87,7 +89,7 @@ export function writeStatus(request: StatusWrite, context: StatusContext, tx: Tr
     });
   const resource: Resource = { ...stored, status };
   // Stored text is ASCII, so never shorter than its UTF-8: most objects are known to fit without being measured.
-  const mayBeOver = head.json.length + MAX_STATUS_BYTES > MAX_OBJECT_BYTES;
+  const mayBeOver = head.json.length + MAX_STATUS_BYTES + KEYS_BYTES > MAX_OBJECT_BYTES;
   const bytes = mayBeOver ? utf8Length(JSON.stringify(resource)) : 0;
   if (bytes > MAX_OBJECT_BYTES) {
     const message = `the object with its status must be at most ${MAX_OBJECT_BYTES} bytes, found ${bytes}`;

@@ -9,7 +9,7 @@ export interface Named {
 
 const METRICS = `curl -sf -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SERVER/metrics?namespace=acme"`;
 const READY = `curl -s -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SERVER/readyz"`;
-const WINDOWS = `npx wrangler d1 execute REPLAY --remote --json --command "SELECT ns, floor, head, datetime(at / 1000, 'unixepoch') AS flushed FROM windows ORDER BY ns"`;
+const WINDOWS = `npx wrangler d1 execute REPLAY --remote --json --command "SELECT ns, floor, head, datetime(at / 1000, 'unixepoch') AS flushed FROM spaces ORDER BY ns"`;
 const REVOCATIONS = `curl -sf -H "Authorization: Bearer $GITSTORE_TOKEN" "$GITSTORE_SERVER/admin/revocations"`;
 
 /** deploy.test.ts runs it. */

@@ -25,7 +25,7 @@ export function readDead(stateDir: string, namespace: string): DeadState {
           ({ name }) => name,
         ),
       );
-      if (tables.has("events") && tables.has("windows")) state.window = windowOf(db, namespace);
+      if (tables.has("replay") && tables.has("spaces")) state.window = windowOf(db, namespace);
       else if (tables.has("versions") && tables.has("heads") && metaOf(db, "namespace") === namespace) {
         state.tail = tailOf(db);
         state.flushed = Number(metaOf(db, "flushed"));

@@ -23,7 +23,7 @@ export async function windowRows(namespace: string, upTo = Number.MAX_SAFE_INTEG
 }
 
 export async function windowFloor(namespace: string): Promise<number> {
-  const row = await bindings.REPLAY.prepare("SELECT floor FROM windows WHERE ns = ?")
+  const row = await bindings.REPLAY.prepare("SELECT floor FROM spaces WHERE ns = ?")
     .bind(namespace)
     .first<{ floor: number }>();
   return row?.floor ?? 1;

@@ -51,6 +51,16 @@ describe("a transaction of several requests", () => {
     expect(store.endsTransaction(2)).toBe(true);
   });
 
+  it("has what was read of a state that is undone forgotten, before anything is read again", () => {
+    const told: string[] = [];
+    store.undone = () => told.push("undone");
+    store.commit([(tx) => create(tx, "a"), () => told.push("read"), failing, () => told.push("read")]);
+    expect(told).toEqual(["read", "undone", "read", "undone", "read"]);
+    isFailing = true;
+    expect(() => store.commit([() => told.push("read")])).toThrow("the disk is full");
+    expect(told.slice(5)).toEqual(["read", "undone"]);
+  });
+
   it("is no transaction where all of them throw", () => {
     const { results, entries } = store.commit([failing, failing]);
     expect(results).toEqual([{ thrown: fault }, { thrown: fault }]);

@@ -82,3 +82,55 @@ describe("a row of the window", () => {
     expect(await window.prune(10)).toBe(0);
   });
 });
+
+describe("the bounds of the window", () => {
+  it("grow with each flush, and stay where it comes again", async () => {
+    const { window } = newWindow();
+    await append(window, [row(5), row(6)]);
+    expect(await window.bounds()).toEqual({ floor: 4, head: 6 });
+    await append(window, [row(7)]);
+    await append(window, [row(5), row(6)]);
+    expect(await window.bounds()).toEqual({ floor: 4, head: 7 });
+  });
+
+  it("begin behind what was flushed elsewhere, and behind what the ledger had to drop", async () => {
+    const { window } = newWindow();
+    await append(window, [row(5)]);
+    await append(window, [row(20), row(21)]);
+    expect(await window.bounds()).toEqual({ floor: 19, head: 21 });
+    await window.append([row(22)], [], 0, 20);
+    expect(await window.bounds()).toEqual({ floor: 20, head: 22 });
+  });
+
+  it("never reach into another namespace's keys: such a flush is refused", async () => {
+    const { window } = newWindow();
+    await expect(append(window, [row(MAX_RV), row(MAX_RV + 1)])).rejects.toThrow(
+      "beyond what the replay window can hold",
+    );
+    expect(await window.bounds()).toBeUndefined();
+  });
+});
+
+describe("a window that is dropped", () => {
+  const left = async (ns: string): Promise<unknown> =>
+    await bindings.REPLAY.prepare("SELECT count(*) AS n FROM events WHERE ns = ?").bind(ns).first("n");
+
+  it("takes along what an older version left of it", async () => {
+    const { ns, window } = newWindow();
+    await bindings.REPLAY.prepare("INSERT INTO events VALUES (?, 1, 1, 'K.g', 'a', 0, 1, 5, '{}', NULL, '{}')")
+      .bind(ns)
+      .run();
+    expect(await left(ns)).toBe(1);
+    await window.drop();
+    expect(await left(ns)).toBe(0);
+  });
+
+  it("does not need the tables of older versions", async () => {
+    const { window } = newWindow();
+    await bindings.REPLAY.exec("ALTER TABLE events RENAME TO events_gone");
+    await append(window, [row(1)]);
+    await window.drop();
+    expect(await window.read(0, 10, 10)).toEqual([]);
+    await bindings.REPLAY.exec("ALTER TABLE events_gone RENAME TO events");
+  });
+});

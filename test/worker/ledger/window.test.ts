@@ -279,14 +279,14 @@ describe("the bounds of tail and window", () => {
     await push(ledger, { files: many(600, 5) });
     await shorten(ledger, { replayMaxBytes: 1 });
     await runAlarm(ledger);
-    const window = await bindings.REPLAY.prepare("SELECT floor, head FROM windows WHERE ns = ?")
+    const window = await bindings.REPLAY.prepare("SELECT floor, head FROM spaces WHERE ns = ?")
       .bind(ledger.name)
       .first<{ floor: number; head: number }>();
     expect(window?.floor).toBeGreaterThan(100);
     expect((await rowsInD1(ledger))[0]).toBe((window?.floor ?? 0) + 1);
     await push(ledger, { files: many(700, 5) });
     await runAlarm(ledger);
-    const again = await bindings.REPLAY.prepare("SELECT floor FROM windows WHERE ns = ?")
+    const again = await bindings.REPLAY.prepare("SELECT floor FROM spaces WHERE ns = ?")
       .bind(ledger.name)
       .first<{ floor: number }>();
     expect(again?.floor, "not again until the file has grown").toBe(window?.floor);

@@ -346,5 +346,10 @@ describe("a ledger that was restored", () => {
       .bind(ledger.name, seen)
       .all();
     expect(results, "D1 has nothing of it either").toEqual([]);
+    // Nor is it told of what another version may have left there.
+    const stray = `INSERT INTO replay SELECT (id << 40) | 3, 4, 'GitEvent.events.gitstore.dev', 'x', 0, 1, 0, '{"l":{},"f":{}}', NULL, '{"spec":{"type":"x"}}' FROM spaces WHERE ns = ?`;
+    expect((await bindings.REPLAY.prepare(stray).bind(ledger.name).run()).meta.changes).toBe(1);
+    const listed = await must(next.stub.events({ after: 0, limit: 100 }));
+    expect(listed.events.map((text) => (JSON.parse(text) as { type: string }).type)).not.toContain("x");
   });
 });

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { registryWith } from "../../../src/resource/registry.ts";
 import type { JsonObject } from "../../../src/resource/types.ts";
-import { headOf, newLedger, push } from "../support/ledger.ts";
+import { headOf, must, newLedger, push } from "../support/ledger.ts";
 import { watch } from "../support/watcher.ts";
 import { WIDGETS } from "../support/widgets.ts";
 
@@ -25,4 +25,23 @@ it("a field that a kind selects by from now on selects an object once it was wri
   await push(ledger, { files: { "w.md": widget("w", "{shop/new: second}") }, registry: registry(SELECTABLE) });
   await watcher.untilRv(await headOf(ledger));
   expect(watcher.events.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED"]);
+});
+
+it("selectors that are together more than a connection can keep are refused, and leave nothing behind", async () => {
+  const ledger = await newLedger();
+  const named = (chars: number): string => `metadata.name=${"日".repeat(chars)}`;
+  const watcher = await watch(ledger, {
+    label: `a in (${"x,".repeat(2_000)}x)`,
+    field: named(7_000),
+    watcher: { name: "w", standby: false },
+  });
+  expect(await watcher.closed).toMatchObject({ code: 4400 });
+  expect(watcher.error).toMatchObject({
+    code: 400,
+    message: expect.stringContaining("together more than a connection can keep"),
+  });
+  expect(await must(ledger.stub.watchers())).toEqual([]);
+  expect((await ledger.stub.stats()).watchers.connected).toBe(0);
+  const alone = await watch(ledger, { field: named(4_000) });
+  await alone.until(() => alone.frames.length > 0);
 });
