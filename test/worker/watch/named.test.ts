@@ -144,9 +144,10 @@ describe("a named watcher", () => {
     });
   });
 
-  it("lets a standby take over from a connection that was silent for 30 s, and not from one that pings", async () => {
+  it("lets a standby take over from a connection that was silent for 30 s", async () => {
     const ledger = await newLedger();
-    const silent = await named(ledger);
+    // Not even an acknowledgement, which might come once the clock has moved.
+    const silent = await named(ledger, { ack: false });
     const standby = await named(ledger, { standby: true });
     await standby.until(() => standby.texts.length === 1);
     controlsOfLedger(ledger).clockAheadMs = 31_000;
