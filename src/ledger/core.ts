@@ -8,7 +8,8 @@ import { Kinds } from "./kinds.ts";
 import { countAfter, listAsOf } from "./list.ts";
 import { PushEvents } from "./push/events.ts";
 import { first } from "./sql.ts";
-import { RESTORE_GAP, type Store, type Transaction } from "./store.ts";
+import { RESTORE_GAP, type Store } from "./store.ts";
+import type { Transaction } from "./transaction.ts";
 import { type Window, WindowUnavailable } from "./window.ts";
 
 export const NO_NAMESPACE: { ok: false; error: LedgerError } = { ok: false, error: { code: "NoNamespace" } };

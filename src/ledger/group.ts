@@ -1,5 +1,6 @@
 import type { Entry } from "./entry.ts";
-import { MAX_CHANGES, type Store, type Transaction, TransactionTooLarge } from "./store.ts";
+import type { Store } from "./store.ts";
+import { MAX_CHANGES, type Transaction, TransactionTooLarge } from "./transaction.ts";
 
 interface Waiting<T> {
   request: (tx: Transaction) => T;

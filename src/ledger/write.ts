@@ -10,7 +10,8 @@ import { platformConditions } from "./platform.ts";
 import { repositoryName } from "./push/evaluate.ts";
 import { ChunkState } from "./push/state.ts";
 import { recallWrite, rememberWrite } from "./replay.ts";
-import type { Head, Store, Transaction } from "./store.ts";
+import type { Head, Store } from "./store.ts";
+import type { Transaction } from "./transaction.ts";
 
 export interface WriteContext {
   store: Store;

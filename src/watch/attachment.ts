@@ -86,8 +86,17 @@ export function sessionOf([rest, label, field, sub, jti, writes, ...moving]: Att
   } as SessionState;
 }
 
-/** Whether a session fits its socket, with room for what moves. A longer one could not be kept. */
-export function isTooLarge(state: SessionState): boolean {
+/**
+ * Makes a session fit its socket: what it may write goes where it is too much (`writes` null, as for grants that are too
+ * many). False: it does not fit even so, and could not be kept.
+ */
+export function fitSocket(state: SessionState): boolean {
+  if (isTooLarge(state)) state.writes = null;
+  return !isTooLarge(state);
+}
+
+/** With room for what moves. */
+function isTooLarge(state: SessionState): boolean {
   const { kinds } = state.filter;
   const moving = [state.named?.name ?? "", JSON.stringify([kinds, state.snap])];
   const texts = [...textsOf(fixedOf(state)), ...moving];

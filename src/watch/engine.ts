@@ -1,5 +1,6 @@
 import type { Entry } from "../ledger/entry.ts";
 import type { Clock, Faults } from "../ledger/sql.ts";
+import { fitSocket } from "./attachment.ts";
 import { CatchUp, type CatchUpHost, type Ground, TURN_BYTES } from "./catchup.ts";
 import { compileFilter, type Filter } from "./filter.ts";
 import { type Frame, framesOf, frameTarget } from "./frames.ts";
@@ -204,6 +205,10 @@ export class WatchEngine implements Sessions, Ground {
     live.state.exp = renewed.exp;
     live.state.jti = renewed.jti;
     live.state.writes = renewed.writes;
+    if (!fitSocket(live.state)) {
+      this.finish(live, { why: "badFrame", message: "the token's id is longer than a connection can keep" });
+      return;
+    }
     live.socket.save(live.state);
     this.#host.wake(renewed.exp * 1000);
   }

@@ -6,7 +6,7 @@ import { first } from "../ledger/sql.ts";
 import { NamedWatchers } from "../ledger/watchers.ts";
 import type { Watching } from "../ledger/watching.ts";
 import type { KindKey } from "../resource/types.ts";
-import { type Attachment, AttachmentWriter, isTooLarge, sessionOf } from "./attachment.ts";
+import { type Attachment, AttachmentWriter, fitSocket, sessionOf } from "./attachment.ts";
 import { errorText } from "./encode.ts";
 import { WatchEngine } from "./engine.ts";
 import { compileFilter, type Filter } from "./filter.ts";
@@ -26,7 +26,7 @@ import { answerStatus, refuseStatus } from "./statusRequest.ts";
 const FUTURE_WAIT_MS = 3_000;
 const FUTURE_STEP_MS = 50;
 const TOO_LARGE =
-  "the watch's kinds, selectors and the token's grants are together more than a connection can keep: ask for less, or over two connections";
+  "the watch's kinds and selectors are together more than a connection can keep: ask for less, or over two connections";
 const KIND_BYTES = "SELECT sum(v.bytes) AS n FROM heads h JOIN versions v ON v.rv = h.rv WHERE h.kind = ?";
 
 interface HibernatingSocket extends WatchSocket {
@@ -186,11 +186,12 @@ export class Ledger extends LedgerObject {
       }
       const begin = (from: WatchOpen): SessionState =>
         beginSession(from, store.head, stateKinds(open.filter.kinds), now());
-      if (isTooLarge(begin(open))) return refuse({ why: "badFrame", message: TOO_LARGE });
+      if (!fitSocket(begin(open))) return refuse({ why: "badFrame", message: TOO_LARGE });
       const bound = bind(open);
       if (!bound.ok) return refuse({ why: "badFrame", message: bound.message });
       ctx.acceptWebSocket(server);
       const session = begin(bound.open);
+      fitSocket(session);
       if (open.watcher) employ(session, open.watcher, wrapped(server));
       engine.open(wrapped(server), session);
       return new Response(null, { status: 101, webSocket: client, headers: protocolHeaders(open.enc) });

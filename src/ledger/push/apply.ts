@@ -5,7 +5,8 @@ import { objectOf } from "../heads.ts";
 import { CATEGORY, DEFINITION, type Kinds, REPOSITORY, selectableText, VARIANT } from "../kinds.ts";
 import { makeObject, metaOf, seconds, withFailure } from "../object.ts";
 import { first } from "../sql.ts";
-import type { Head, Store, Transaction } from "../store.ts";
+import type { Head, Store } from "../store.ts";
+import type { Transaction } from "../transaction.ts";
 import { markCycles } from "./cycles.ts";
 import {
   AncestryNeeded,

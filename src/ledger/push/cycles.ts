@@ -3,7 +3,7 @@ import { mergeConditions } from "../../resource/conditions.ts";
 import type { Resource } from "../../resource/types.ts";
 import { CATEGORY, selectableText } from "../kinds.ts";
 import { ADMISSION_MANAGER, seconds } from "../object.ts";
-import type { Transaction } from "../store.ts";
+import type { Transaction } from "../transaction.ts";
 import type { PushContext } from "./apply.ts";
 
 type CycleThrough = (name: string, parentOf: (name: string) => string | undefined) => string[] | undefined;

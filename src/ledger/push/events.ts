@@ -4,7 +4,7 @@ import { uuidv7 } from "../../resource/uuid.ts";
 import type { PushChunk, PushHeader } from "../api.ts";
 import { GIT_EVENT } from "../entry.ts";
 import { type Kinds, selectableText } from "../kinds.ts";
-import type { Transaction } from "../store.ts";
+import type { Transaction } from "../transaction.ts";
 import type { Evaluation, Outcome } from "./evaluate.ts";
 
 /** Up to so many resources in a push each has its own parsed event; beyond that, so many share one. */

@@ -5,7 +5,8 @@ import type { HeadMeta, TombstoneMeta } from "../entry.ts";
 import { type Kinds, REPOSITORY, selectableText } from "../kinds.ts";
 import { REPOSITORY_MANAGER, seconds } from "../object.ts";
 import { first } from "../sql.ts";
-import type { Head, Store, Transaction } from "../store.ts";
+import type { Head, Store } from "../store.ts";
+import type { Transaction } from "../transaction.ts";
 import { closePush, type PushContext } from "./apply.ts";
 
 /** Refs named in `status.applied`; a repository with more shows those that moved last. All are in the ledger. */

@@ -7,7 +7,8 @@ import { type KeyedRequest, MAX_KEY_CHARS, recall, remember, requestDigest } fro
 import { type Kinds, selectableText } from "../kinds.ts";
 import { ADMISSION_MANAGER, REPOSITORY_MANAGER, seconds } from "../object.ts";
 import { first } from "../sql.ts";
-import { type Head, MAX_OBJECT_BYTES, type Store, type Transaction } from "../store.ts";
+import type { Head, Store } from "../store.ts";
+import { MAX_OBJECT_BYTES, type Transaction } from "../transaction.ts";
 import { foreign, recreated, stale } from "./conflict.ts";
 import { type Desired, desiredOf } from "./desired.ts";
 import { type Read, readInput } from "./input.ts";

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { migrate } from "../../../src/ledger/schema.ts";
-import { Store, type Transaction } from "../../../src/ledger/store.ts";
+import { Store } from "../../../src/ledger/store.ts";
+import type { Transaction } from "../../../src/ledger/transaction.ts";
 import type { Resource } from "../../../src/resource/types.ts";
 import { memoryStorage } from "../git/support/storage.ts";
 

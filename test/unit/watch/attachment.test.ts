@@ -1,6 +1,6 @@
 import { serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
-import { AttachmentWriter, isTooLarge, MAX_ATTACHMENT_BYTES, sessionOf } from "../../../src/watch/attachment.ts";
+import { AttachmentWriter, fitSocket, MAX_ATTACHMENT_BYTES, sessionOf } from "../../../src/watch/attachment.ts";
 import type { SessionState } from "../../../src/watch/session.ts";
 
 /** Each field with a value of its own, so that none can stand for another. */
@@ -70,33 +70,34 @@ describe("a session as an attachment", () => {
     expect(sessionOf(structuredClone(writer.of(state)))).toEqual(state);
   });
 
+  const grants: SessionState["writes"] = [
+    { namespaces: ["n"], resources: ["*"], verbs: ["update"], names: ["x".repeat(4_000)] },
+  ];
+  const long = (chars: number): string => `日${"x".repeat(chars - 1)}`;
+  const bytes = (state: SessionState): number => serialize(new AttachmentWriter().of(state)).length;
+
   it("fits its socket at every limit, with one character beyond Latin-1 too", () => {
-    const long = (n: number): string => `日${"x".repeat(n - 1)}`;
     const filter = { kinds: ["K.g"], label: "a".repeat(4_096), field: "" };
-    const state = { ...session(), filter, sub: long(253), jti: long(100) };
-    const writes: SessionState["writes"] = [
-      { namespaces: ["n"], resources: ["*"], verbs: ["update"], names: ["x".repeat(4_000)] },
-    ];
-    for (const one of [
-      state,
-      { ...state, writes },
-      { ...state, filter: { ...filter, label: "", field: long(4_096) } },
-    ]) {
-      expect(isTooLarge(one)).toBe(false);
-      expect(serialize(new AttachmentWriter().of(one)).length).toBeLessThan(MAX_ATTACHMENT_BYTES);
+    const state = { ...session(), filter, sub: long(253), jti: long(100), writes: grants };
+    const selecting = { ...session(), filter: { ...filter, label: "", field: long(4_096) }, writes: grants };
+    for (const one of [state, selecting]) {
+      expect(fitSocket(one)).toBe(true);
+      expect(one.writes).toBe(grants);
+      expect(bytes(one)).toBeLessThan(MAX_ATTACHMENT_BYTES);
     }
   });
 
-  it("is known to be too large before it is kept", () => {
+  it("gives up what it may write where that is too much beside its selectors", () => {
     const filter = { kinds: ["K.g"], label: "a".repeat(4_096), field: "日".repeat(4_096) };
-    const writes: SessionState["writes"] = [
-      { namespaces: ["n"], resources: ["*"], verbs: ["update"], names: ["x".repeat(4_000)] },
-    ];
-    const state = { ...session(), filter, writes };
-    expect(serialize(new AttachmentWriter().of(state)).length).toBeGreaterThan(MAX_ATTACHMENT_BYTES);
-    expect(isTooLarge(state)).toBe(true);
-    expect(
-      isTooLarge({ ...session(), filter: { ...filter, kinds: Array(2_000).fill("Kind.g"), label: "", field: "" } }),
-    ).toBe(true);
+    const state = { ...session(), filter, writes: grants };
+    expect(bytes(state)).toBeGreaterThan(MAX_ATTACHMENT_BYTES);
+    expect(fitSocket(state)).toBe(true);
+    expect(state.writes).toBeNull();
+    expect(bytes(state)).toBeLessThan(MAX_ATTACHMENT_BYTES);
+  });
+
+  it("is known not to fit before it is kept", () => {
+    const filter = { kinds: Array(2_000).fill("Kind.g"), label: "", field: "" };
+    expect(fitSocket({ ...session(), filter })).toBe(false);
   });
 });

@@ -203,4 +203,15 @@ describe("a token on an open socket", () => {
     await push(ledger, { files: { "a.md": productText("a", "A") } });
     await renewed.until(() => renewed.events.length > 0);
   });
+
+  it("closes 4400 where not even its id fits beside long selectors", async () => {
+    const ledger = await newLedger();
+    const selectors = { label: `a in (${"x,".repeat(2_000)}x)`, field: `metadata.name=${"日".repeat(4_000)}` };
+    const watcher = await watch(ledger, { sub: "user:a", ...selectors });
+    const claims = { sub: "user:a", jti: "j".repeat(10_000) };
+    const token = await tokenOf({ role: "reader", namespaces: [ledger.name] }, claims);
+    watcher.socket.send(JSON.stringify({ token }));
+    expect(await watcher.closed).toMatchObject({ code: 4400 });
+    expect(watcher.error).toMatchObject({ code: 400, message: expect.stringContaining("token's id") });
+  });
 });

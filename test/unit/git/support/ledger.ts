@@ -12,7 +12,8 @@ import {
   repositoryUid,
 } from "../../../../src/ledger/push/repository.ts";
 import { migrate } from "../../../../src/ledger/schema.ts";
-import { Store, type Transaction, TransactionTooLarge } from "../../../../src/ledger/store.ts";
+import { Store } from "../../../../src/ledger/store.ts";
+import { type Transaction, TransactionTooLarge } from "../../../../src/ledger/transaction.ts";
 import type { Window } from "../../../../src/ledger/window.ts";
 import { writeObject } from "../../../../src/ledger/write.ts";
 import type { JsonObject, Resource } from "../../../../src/resource/types.ts";
